@@ -1,0 +1,73 @@
+/**
+ * The log as everything above `core` sees it: a closed list of event names and four levels. `log/` makes it real
+ * with pino. `error`: someone must act. `warn`: someone should look. `info`: what an operator asks about. `debug`:
+ * protocol lines. Secrets never go into fields; peer text only through `quotePeerText`.
+ */
+
+export type LogEvent =
+  | 'process.starting'
+  | 'process.ready'
+  | 'process.stopping'
+  | 'process.stopped'
+  | 'process.fault'
+  | 'process.notify-failed'
+  | 'privileges.dropped'
+  | 'config.reloaded'
+  | 'config.rejected'
+  | 'config.restart-needed'
+  | 'control.request'
+  | 'control.fault'
+  | 'listener.started'
+  | 'listener.stopped'
+  | 'listener.fault'
+  | 'listener.refused'
+  | 'connection.opened'
+  | 'connection.closed'
+  | 'connection.protocol-error'
+  | 'connection.fault'
+  | 'store.opened'
+  | 'store.migrated'
+  | 'store.fault'
+  | 'passwd-file.loaded'
+  | 'passwd-file.line'
+  | 'passwd-file.kept'
+  | 'directory.fault'
+  | 'auth.accepted'
+  | 'auth.rejected'
+  | 'auth.unavailable'
+  | 'auth.fault'
+  | 'hash.worker-fault'
+  | 'policy.decided'
+  | 'policy.fault'
+  | 'lookup.answered'
+  | 'lookup.fault'
+  | 'lmtp.transaction'
+  | 'lmtp.recipient'
+  | 'lmtp.delivered'
+  | 'lmtp.refused'
+  | 'lmtp.deferred'
+  | 'lmtp.probe'
+  | 'lmtp.fault'
+  | 'mail.root-missing'
+  | 'mail.fault'
+  | 'mail.tmp-cleaned'
+  | 'mail.journal-fault'
+  | 'quota.measured'
+  | 'quota.fault'
+  | 'http.answered'
+  | 'http.fault';
+
+/**
+ * What a line carries beside its event: plain values for machines, while the message is for people. A fault goes
+ * under `err`, once, and is written with its stack.
+ */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(event: LogEvent, fields?: LogFields, message?: string): void;
+  info(event: LogEvent, fields?: LogFields, message?: string): void;
+  warn(event: LogEvent, fields?: LogFields, message?: string): void;
+  error(event: LogEvent, fields?: LogFields, message?: string): void;
+  /** A logger that adds `fields` to every line (service, session, transaction). */
+  child(fields: LogFields): Logger;
+}

@@ -1,0 +1,20 @@
+/** One accepted connection, before any protocol is spoken on it. */
+import type { Socket } from 'node:net';
+import type { Endpoint } from '../core/endpoint.ts';
+
+export interface Connection {
+  /** Short, unique in this process's life; every log line of the session carries it. */
+  readonly id: string;
+  readonly socket: Socket;
+  readonly endpoint: Endpoint;
+  /** Peer address; empty for unix sockets. */
+  readonly remoteAddress: string;
+  /** The service is past its connection limit: say "later" in the protocol's own words, never by a refusal (RULES 19). */
+  readonly isOverloaded: boolean;
+}
+
+/** What a service gives back for a connection, so that a stop can end it politely. */
+export interface Session {
+  /** Asks the session to end at its next safe point: between two requests, after a reply in work. */
+  drain(): void;
+}

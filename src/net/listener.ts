@@ -1,0 +1,160 @@
+/**
+ * Listens for one service on all its endpoints, counts and limits connections, and drains them at a stop. It speaks
+ * no protocol: each accepted connection goes to the service, which gives back a session that can be drained.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { describeError } from '../core/errors.ts';
+import { formatEndpoint, type Endpoint } from '../core/endpoint.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Connection, Session } from './connection.ts';
+import { bindUnixSocket } from './unix-socket.ts';
+
+export interface ListenerOptions {
+  /** Name of the service, as in the configuration. */
+  readonly service: string;
+  readonly endpoints: readonly Endpoint[];
+  /** Mode of unix sockets, such as 0o660. */
+  readonly socketMode: number;
+  /** Past this many connections new ones are served as overloaded. */
+  readonly maxConnections: number;
+  /** Whether a TCP peer may speak to us at all; unix peers are judged by file permissions. */
+  readonly isAllowed: (remoteAddress: string) => boolean;
+  /** Listening descriptors from systemd; when there are any, `endpoints` only names them in logs. */
+  readonly passed?: readonly number[];
+  /** Keep the writing side open when the peer closed its own. */
+  readonly allowHalfOpen?: boolean;
+  readonly logger: Logger;
+  readonly onConnection: (connection: Connection) => Session;
+}
+
+/** The kernel caps it at net.core.somaxconn; a full queue is an error for Postfix, not a wait. */
+const BACKLOG = 4096;
+
+/** Far past the limit something leaks or attacks; then even "later" is too much work. */
+const HARD_LIMIT_FACTOR = 4;
+
+let connectionCount = 0;
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #undo: (() => Promise<void>)[] = [];
+  readonly #sessions = new Map<Socket, Session>();
+  /** Connections taken since the start. */
+  acceptedCount = 0;
+  /** Connections turned away: a network that may not speak to us, or far past the limit. */
+  refusedCount = 0;
+  /** Connections served as overloaded. */
+  overloadedCount = 0;
+  #isStopping = false;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Connections open now. */
+  get openCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** Starts listening everywhere or nowhere. */
+  async start(): Promise<void> {
+    const { endpoints, passed = [] } = this.#options;
+    try {
+      if (passed.length > 0)
+        for (const [i, fd] of passed.entries()) await this.#listenOnPassed(fd, endpoints[i] ?? endpoints[0]);
+      else for (const endpoint of endpoints) await this.#listenOn(endpoint);
+    } catch (error) {
+      await this.#closeServers();
+      throw error;
+    }
+  }
+
+  /** Stops accepting at once, lets sessions end, and destroys what is left after `graceMs`. Twice is harmless. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    await this.#closeServers();
+    for (const session of this.#sessions.values()) session.drain();
+    const deadline = Date.now() + graceMs;
+    while (this.#sessions.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const socket of this.#sessions.keys()) socket.destroy();
+    this.#sessions.clear();
+  }
+
+  async #closeServers(): Promise<void> {
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) await undo();
+  }
+
+  async #listenOn(endpoint: Endpoint): Promise<void> {
+    const server = this.#createServer(endpoint);
+    if (endpoint.kind === 'unix') {
+      const bound = await bindUnixSocket(server, endpoint.path, { mode: this.#options.socketMode, backlog: BACKLOG });
+      this.#undo.push(async () => {
+        await bound.remove();
+        server.close();
+      });
+    } else {
+      await listen(server, { host: endpoint.host, port: endpoint.port, backlog: BACKLOG });
+      this.#undo.push(async () => void server.close());
+    }
+    this.#finishStart(server, endpoint);
+  }
+
+  async #listenOnPassed(fd: number, named: Endpoint | undefined): Promise<void> {
+    const endpoint: Endpoint = named ?? { kind: 'unix', path: `fd:${fd}` };
+    const server = this.#createServer(endpoint);
+    await listen(server, { fd });
+    this.#undo.push(async () => void server.close());
+    this.#finishStart(server, endpoint);
+  }
+
+  #createServer(endpoint: Endpoint): Server {
+    return createServer({ noDelay: true, allowHalfOpen: this.#options.allowHalfOpen ?? false }, (socket) =>
+      this.#accept(socket, endpoint),
+    );
+  }
+
+  #finishStart(server: Server, endpoint: Endpoint): void {
+    const { logger, service } = this.#options;
+    // Out of descriptors is the usual one; it passes, so the server goes on.
+    server.on('error', (error) => logger.error('listener.fault', { endpoint: formatEndpoint(endpoint), err: error }));
+    logger.info(
+      'listener.started',
+      { service, endpoint: formatEndpoint(endpoint) },
+      `Listening on ${formatEndpoint(endpoint)}`,
+    );
+  }
+
+  #accept(socket: Socket, endpoint: Endpoint): void {
+    const { logger, maxConnections, isAllowed, onConnection } = this.#options;
+    const remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    // A socket without a listener for errors would end the process: peers vanish with RST (facts/postfix.md 0).
+    socket.on('error', (error) => logger.debug('connection.closed', { reason: describeError(error) }));
+    const isForbidden = endpoint.kind === 'inet' && !isAllowed(remoteAddress);
+    if (this.#isStopping || isForbidden || this.#sessions.size >= maxConnections * HARD_LIMIT_FACTOR) {
+      this.refusedCount += 1;
+      logger.warn('listener.refused', { remote: remoteAddress, open: this.#sessions.size, forbidden: isForbidden });
+      socket.destroy();
+      return;
+    }
+    const isOverloaded = this.#sessions.size >= maxConnections;
+    this.acceptedCount += 1;
+    if (isOverloaded) this.overloadedCount += 1;
+    connectionCount += 1;
+    const id = `${process.pid.toString(36)}-${connectionCount.toString(36)}`;
+    socket.once('close', () => this.#sessions.delete(socket));
+    this.#sessions.set(socket, onConnection({ id, socket, endpoint, remoteAddress, isOverloaded }));
+  }
+}
+
+function listen(
+  server: Server,
+  options: { host?: string; port?: number; fd?: number; backlog?: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
