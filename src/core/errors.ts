@@ -6,6 +6,8 @@
 /** One fault in a configuration: where it stands and what is wrong with it. */
 export interface ConfigFault {
   readonly file: string;
+  /** Line in the file, from 1; left out for what is missing or stands in several places. */
+  readonly line?: number | undefined;
   readonly section?: string | undefined;
   readonly key?: string | undefined;
   /** The text found there; left out where it could be a secret. */
@@ -24,12 +26,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** Formats a fault on one line: `FILE: [SECTION] KEY = VALUE: REASON`. */
+/** Formats a fault on one line: `FILE:LINE: [SECTION] KEY = VALUE: REASON`, without the parts that are not known. */
 export function formatConfigFault(fault: ConfigFault): string {
+  const file = fault.line === undefined ? fault.file : `${fault.file}:${fault.line}`;
   const section = fault.section === undefined ? '' : ` [${fault.section}]`;
   const key = fault.key === undefined ? '' : ` ${fault.key}`;
   const value = fault.value === undefined ? '' : ` = ${fault.value}`;
-  return `${fault.file}:${section}${key}${value}: ${fault.reason}`;
+  const place = `${section}${key}${value}`;
+  return place === '' ? `${file}: ${fault.reason}` : `${file}:${place}: ${fault.reason}`;
 }
 
 /** The peer broke a rule of its protocol; the only right answer is to close the connection. */
