@@ -39,6 +39,8 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #undo: (() => Promise<void>)[] = [];
   readonly #sessions = new Map<Socket, Session>();
+  /** Connections made between `bind` and `open`; undefined once open. */
+  #waiting: { socket: Socket; endpoint: Endpoint }[] | undefined = [];
   /** Connections taken since the start. */
   acceptedCount = 0;
   /** Connections turned away: a network that may not speak to us, or far past the limit. */
@@ -56,8 +58,11 @@ export class Listener {
     return this.#sessions.size;
   }
 
-  /** Starts listening everywhere or nowhere. */
-  async start(): Promise<void> {
+  /**
+   * Takes every endpoint or none. Connections made from now on wait in the kernel or here: nothing is read from them
+   * before `open`, so that privileges can be dropped in between.
+   */
+  async bind(): Promise<void> {
     const { endpoints, passed = [] } = this.#options;
     try {
       if (passed.length > 0)
@@ -69,9 +74,23 @@ export class Listener {
     }
   }
 
+  /** Begins to serve, first what has been waiting since `bind`. */
+  open(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { socket, endpoint } of waiting) this.#accept(socket, endpoint);
+  }
+
+  /** Binds and opens in one step. */
+  async start(): Promise<void> {
+    await this.bind();
+    this.open();
+  }
+
   /** Stops accepting at once, lets sessions end, and destroys what is left after `graceMs`. Twice is harmless. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
+    this.open();
     await this.#closeServers();
     for (const session of this.#sessions.values()) session.drain();
     const deadline = Date.now() + graceMs;
@@ -108,9 +127,11 @@ export class Listener {
   }
 
   #createServer(endpoint: Endpoint): Server {
-    return createServer({ noDelay: true, allowHalfOpen: this.#options.allowHalfOpen ?? false }, (socket) =>
-      this.#accept(socket, endpoint),
-    );
+    const allowHalfOpen = this.#options.allowHalfOpen ?? false;
+    return createServer({ noDelay: true, allowHalfOpen, pauseOnConnect: true }, (socket) => {
+      if (this.#waiting === undefined) this.#accept(socket, endpoint);
+      else this.#waiting.push({ socket, endpoint });
+    });
   }
 
   #finishStart(server: Server, endpoint: Endpoint): void {
@@ -143,6 +164,7 @@ export class Listener {
     const id = `${process.pid.toString(36)}-${connectionCount.toString(36)}`;
     socket.once('close', () => this.#sessions.delete(socket));
     this.#sessions.set(socket, onConnection({ id, socket, endpoint, remoteAddress, isOverloaded }));
+    socket.resume();
   }
 }
 
