@@ -15,8 +15,10 @@ export type ControlRequest = Readonly<Record<string, unknown>> & { readonly verb
 /** `ok: false` carries the reason under `error`. */
 export type ControlReply = Readonly<Record<string, unknown>> & { readonly ok: boolean };
 
-/** What the daemon does for each verb; a throw becomes `{ ok: false, error }`. */
-export type ControlHandlers = ReadonlyMap<string, (request: ControlRequest) => Promise<ControlReply> | ControlReply>;
+/** What the daemon does for a verb; a throw becomes `{ ok: false, error }`. */
+export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
+
+export type ControlHandlers = ReadonlyMap<string, ControlHandler>;
 
 const MAX_LINE_BYTES = 64 * 1024;
 const MAX_REPLY_BYTES = 1024 * 1024;
