@@ -65,6 +65,22 @@ export function normalizeAddress(address: Address): Address {
   return { local: foldCase(address.local), domain: address.domain };
 }
 
+/** The form in which a login name is stored and looked up: an address normalised, any other name with its case folded. */
+export function normalizeLogin(name: string): string {
+  return parseNormalized(name) ?? foldCase(name);
+}
+
+/** Parses an address and formats it in the form under which it is stored; undefined for what is no address. */
+export function parseNormalized(text: string): string | undefined {
+  const address = parseAddress(text);
+  return address === undefined ? undefined : formatAddress(normalizeAddress(address));
+}
+
+/** The domain of a normalised address. */
+export function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1);
+}
+
 /** Folds case as addresses and login names are compared: NFC, then lower case, independent of the locale. */
 export function foldCase(text: string): string {
   return text.normalize('NFC').toLowerCase();

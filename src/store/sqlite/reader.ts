@@ -1,0 +1,171 @@
+/**
+ * The daemon's view of the embedded database: read-only, never waiting, answering SASL and the resolver from one
+ * file (RULES 32). It does not write, migrate or cache.
+ *
+ * States: *closed* (nothing open; tried again at most every 250 ms), *open* (the file at `path` is the one we hold).
+ * A file that is missing, replaced, damaged, locked or of another version makes every answer "unavailable", as does
+ * one without any domain (RULES 7); the first lookup after it is back opens it again. The log has one line for each
+ * change between working and not, none for a lookup.
+ */
+import type Database from 'better-sqlite3';
+import { statSync } from 'node:fs';
+import type { Passdb, PassdbEntry } from '../../auth/passdb.ts';
+import { normalizeLogin } from '../../core/address.ts';
+import { systemClock, type Clock } from '../../core/clock.ts';
+import { describeError, errorCode } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { ABSENT, found, unavailable, type Lookup } from '../../core/outcome.ts';
+import type { Account, Alias, DirectorySource, Domain } from '../../directory/source.ts';
+import { checkVersion, openForReading } from './open.ts';
+import { DirectoryQueries } from './queries.ts';
+
+/** A replaced file is noticed this soon: well within the second in which a change must bite. */
+const CHECK_INTERVAL_MS = 250;
+/** Accounts read at once while listing: about a millisecond, and no read transaction in between. */
+const LIST_CHUNK = 500;
+
+export interface SqliteReaderOptions {
+  /** Name of the userdb or passdb section, for logs and `Account.source`. */
+  readonly name: string;
+  readonly path: string;
+  readonly logger: Logger;
+  readonly clock?: Clock | undefined;
+}
+
+interface OpenFile {
+  readonly database: Database.Database;
+  readonly queries: DirectoryQueries;
+  /** Device and inode. */
+  readonly identity: string;
+}
+
+export class SqliteReader implements DirectorySource, Passdb {
+  readonly name: string;
+  readonly #path: string;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  #file: OpenFile | undefined;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  /** Why nothing can be answered; undefined while it works. `not-asked` only before the first lookup. */
+  #fault: string | undefined = 'not asked yet';
+  #isClosed = false;
+
+  constructor(options: SqliteReaderOptions) {
+    this.name = options.name;
+    this.#path = options.path;
+    this.#logger = options.logger;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  findDomain(name: string): Promise<Lookup<Domain>> {
+    return this.#ask((queries) => queries.findDomain(name));
+  }
+
+  findAccount(address: string): Promise<Lookup<Account>> {
+    return this.#ask((queries) => queries.findAccount(address));
+  }
+
+  findAlias(address: string): Promise<Lookup<Alias>> {
+    return this.#ask((queries) => queries.findAlias(address));
+  }
+
+  findSenders(address: string): Promise<Lookup<readonly string[]>> {
+    return this.#ask((queries) => {
+      const senders = queries.findSenders(address);
+      return senders.length === 0 ? undefined : senders;
+    });
+  }
+
+  find(username: string): Promise<Lookup<PassdbEntry>> {
+    return this.#ask((queries) => queries.findLogin(normalizeLogin(username)));
+  }
+
+  /** Lists every account; throws when the database cannot be read to its end. */
+  async *accounts(): AsyncIterable<Account> {
+    let after = '';
+    for (;;) {
+      const from = after;
+      const chunk = await this.#ask((queries) => queries.listAccounts(from, LIST_CHUNK));
+      if (chunk.kind !== 'found') throw new Error(`Cannot list accounts of "${this.name}": database unavailable`);
+      yield* chunk.value;
+      const last = chunk.value.at(-1);
+      if (last === undefined) return;
+      after = last.address;
+    }
+  }
+
+  /** Closes the file for good; later lookups are "unavailable". Twice is harmless. */
+  close(): void {
+    this.#isClosed = true;
+    this.#release();
+  }
+
+  /** Asks one question; `undefined` is "absent" unless there is no domain at all. */
+  #ask<T>(question: (queries: DirectoryQueries) => T | undefined): Promise<Lookup<T>> {
+    return Promise.resolve(this.#answer(question));
+  }
+
+  #answer<T>(question: (queries: DirectoryQueries) => T | undefined): Lookup<T> {
+    try {
+      const queries = this.#current();
+      if (queries === undefined) return unavailable(this.#fault ?? 'database closed');
+      const value = question(queries);
+      if (value === undefined && !queries.hasDomain()) return this.#fail(new Error('no domain in the database'));
+      this.#recover();
+      return value === undefined ? ABSENT : found(value);
+    } catch (error) {
+      // A lock passes, and the file is still the right one; after anything else it is opened anew.
+      if (!isLock(error)) this.#release();
+      return this.#fail(error);
+    }
+  }
+
+  /** The queries of the file that is at `path` now; undefined while a failed try is too fresh to repeat. */
+  #current(): DirectoryQueries | undefined {
+    const now = this.#clock.now();
+    const isFresh = Math.abs(now - this.#checkedAt) < CHECK_INTERVAL_MS;
+    if (isFresh || this.#isClosed) return this.#file?.queries;
+    this.#checkedAt = now;
+    const { dev, ino } = statSync(this.#path, { bigint: true });
+    const identity = `${dev}:${ino}`;
+    if (this.#file !== undefined && this.#file.identity !== identity) this.#release();
+    if (this.#file !== undefined) checkVersion(this.#file.database);
+    this.#file ??= this.#open(identity);
+    return this.#file.queries;
+  }
+
+  #open(identity: string): OpenFile {
+    const database = openForReading(this.#path);
+    try {
+      return { database, queries: new DirectoryQueries(database, this.name), identity };
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  #release(): void {
+    this.#file?.database.close();
+    this.#file = undefined;
+  }
+
+  #recover(): void {
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    this.#logger.info('store.opened', { source: this.name, path: this.#path });
+  }
+
+  #fail(error: unknown): Lookup<never> {
+    const reason = describeError(error);
+    if (this.#fault !== reason) {
+      this.#logger.error('store.fault', { source: this.name, path: this.#path, err: error }, `Lookups wait: ${reason}`);
+    }
+    this.#fault = reason;
+    return unavailable(reason);
+  }
+}
+
+function isLock(error: unknown): boolean {
+  const code = errorCode(error) ?? '';
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+}
