@@ -23,11 +23,11 @@ const ADDED_HEADERS_BYTES = 64 * 1024;
 const POSTFIX_MAILBOX_SIZE_LIMIT = 51_200_000;
 
 /** smtpd gives up well before the SMTP client does, where the default is 100 s for each of two tries. */
-const POLICY_TIMEOUT = 'timeout = 10s';
+const POLICY_TIMEOUT = 'timeout=10s';
 
 /** What Postfix does when the policy service is out: mail from outside may come in, our own users try again (RULES 27). */
 const POLICY_OUTAGE_ACTION = {
-  incoming: 'default_action = DUNNO',
+  incoming: 'default_action=DUNNO',
   submission: '{ default_action = 451 4.3.5 try again later }',
 } as const;
 
@@ -170,11 +170,6 @@ function deliveryParameters(wiring: PostfixWiring): MainParameter[] {
       value: 'yes',
       reason: "Tells Postern the client and Postfix's queue id, so that its log lines can be matched with Postfix's.",
     },
-    {
-      name: 'lmtp_assume_final',
-      value: 'yes',
-      reason: 'LMTP is the last stop: success notifications say "delivered", not "relayed".',
-    },
     ...size,
   ];
 }
@@ -296,14 +291,17 @@ function verifyParameters(): MainParameter[] {
   ];
 }
 
-/** The same text wherever one connection should be shared: Postfix keeps one for each different text. */
+/**
+ * The same text wherever one connection should be shared: Postfix keeps one for each different text. Blanks around `=` are
+ * taken only inside further braces; elsewhere they are fatal to smtpd (seen on 3.7.11).
+ */
 function policyCheck(wiring: PostfixWiring, context: 'incoming' | 'submission'): string[] {
   if (wiring.policySocket === undefined) return [];
   const options = [
     socketName(wiring.policySocket, wiring),
     POLICY_TIMEOUT,
     POLICY_OUTAGE_ACTION[context],
-    `policy_context = ${context}`,
+    `policy_context=${context}`,
   ];
   return [`check_policy_service { ${options.join(', ')} }`];
 }

@@ -77,12 +77,12 @@ test('buildMainCf() names TCP sockets, IPv6 too, without a chroot problem', () =
 test('RULES 27: the policy service being out lets mail in and defers submission, at RCPT and at END-OF-MESSAGE', () => {
   const values = main();
   for (const name of ['smtpd_recipient_restrictions', 'smtpd_end_of_data_restrictions']) {
-    assert.match(values.get(name) ?? '', /\{ [^{}]+, default_action = DUNNO, policy_context = incoming \}/);
+    assert.match(values.get(name) ?? '', /\{ [^{}]+, default_action=DUNNO, policy_context=incoming \}/);
   }
   for (const name of ['mua_recipient_restrictions', 'mua_end_of_data_restrictions']) {
     assert.match(
       values.get(name) ?? '',
-      /, \{ default_action = 451 4\.3\.5 try again later \}, policy_context = submission \}/,
+      /, \{ default_action = 451 4\.3\.5 try again later \}, policy_context=submission \}/,
     );
   }
 });
