@@ -1,0 +1,72 @@
+/**
+ * What an administrator switched off: accounts that take no mail (refused, or held back at the sender) and logins
+ * that may not send. An alias is refused or held only when all its targets agree. During an outage of the directory
+ * the last known state decides (RULES 27); what was never known passes, since LMTP asks again.
+ */
+import { foldCase, formatAddress, normalizeAddress, parseAddress } from '../../core/address.ts';
+import type { PolicyRule } from '../decide.ts';
+import type { PolicyFacts, PolicyRoute } from '../facts.ts';
+import { LastKnown } from '../last-known.ts';
+import { DUNNO, type PolicyDecision, type PolicyQuestion } from '../question.ts';
+
+export interface AccountStateOptions {
+  readonly facts: PolicyFacts;
+  /** Whether an envelope sender is that of Postfix's address probes, which a hold does not concern (RULES 20). */
+  readonly isProbeSender: (sender: string) => boolean;
+}
+
+const REFUSED: PolicyDecision = Object.freeze({ kind: 'reject', reason: 'mailbox-disabled' });
+const HELD: PolicyDecision = Object.freeze({ kind: 'defer', reason: 'mailbox-held' });
+const MAY_NOT_SEND: PolicyDecision = Object.freeze({ kind: 'reject', reason: 'sender-disabled' });
+
+export class AccountStateRule implements PolicyRule {
+  readonly name = 'account-state';
+  readonly #options: AccountStateOptions;
+  readonly #recipients = new LastKnown<PolicyDecision>();
+  readonly #logins = new LastKnown<PolicyDecision>();
+
+  constructor(options: AccountStateOptions) {
+    this.#options = options;
+  }
+
+  async decide(question: PolicyQuestion): Promise<PolicyDecision> {
+    const login = await this.#decideLogin(question);
+    if (login.kind !== 'dunno' || question.state !== 'rcpt') return login;
+    const recipient = await this.#decideRecipient(question.recipient);
+    return recipient.kind === 'defer' && this.#options.isProbeSender(question.sender) ? DUNNO : recipient;
+  }
+
+  async #decideLogin({ saslMethod, saslUsername }: PolicyQuestion): Promise<PolicyDecision> {
+    // An anonymous login may never send (RULES 37), whatever name it goes by.
+    if (saslMethod.toUpperCase() === 'ANONYMOUS') return MAY_NOT_SEND;
+    if (saslUsername === '') return DUNNO;
+    const address = parseAddress(saslUsername);
+    const user = address === undefined ? foldCase(saslUsername) : formatAddress(normalizeAddress(address));
+    const account = await this.#options.facts.findAccount(user);
+    if (account.kind === 'unavailable') return this.#logins.recall(user) ?? DUNNO;
+    const isBarred = account.kind === 'found' && !account.value.canSend;
+    this.#logins.remember(user, isBarred ? MAY_NOT_SEND : undefined);
+    return isBarred ? MAY_NOT_SEND : DUNNO;
+  }
+
+  async #decideRecipient(recipient: string): Promise<PolicyDecision> {
+    const address = parseAddress(recipient);
+    if (address === undefined) return DUNNO;
+    const key = formatAddress(normalizeAddress(address));
+    const route = await this.#options.facts.resolve(key);
+    if (route.kind === 'unavailable') return this.#recipients.recall(key) ?? DUNNO;
+    const decision = route.kind === 'found' ? decideRoute(route.value) : DUNNO;
+    this.#recipients.remember(key, decision.kind === 'dunno' ? undefined : decision);
+    return decision;
+  }
+}
+
+function decideRoute({ targets, fault }: PolicyRoute): PolicyDecision {
+  if (fault !== undefined || targets.length === 0) return DUNNO;
+  // Another host judges its own accounts (RULES 11), as a remote one does.
+  const states = targets.map((target) =>
+    target.kind === 'account' && target.account.host === undefined ? target.account.receive : 'accept',
+  );
+  if (states.every((state) => state === 'refuse')) return REFUSED;
+  return states.every((state) => state === 'hold') ? HELD : DUNNO;
+}

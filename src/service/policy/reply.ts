@@ -1,0 +1,53 @@
+/**
+ * The words of the policy service: a decision in, the bytes of the reply out. Code and enhanced code stand in one
+ * table, the same as at LMTP's RCPT. DUNNO and never OK: an OK would end Postfix's restriction list and skip what
+ * comes after it (facts/dovecot.md H.5).
+ */
+import type { DeferReason, PolicyDecision, RejectReason } from '../../policy/question.ts';
+import { formatPolicyReply } from '../../protocol/policy.ts';
+
+export interface PolicyTexts {
+  /** What a sender reads when a mailbox is full (`quota_exceeded_message`). */
+  readonly exceededMessage: string;
+}
+
+const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
+  'mailbox-full': '552 5.2.2',
+  'message-too-large': '552 5.2.3',
+  'mailbox-disabled': '550 5.2.1',
+  'sender-disabled': '554 5.7.1',
+};
+
+const DEFER_CODES: Readonly<Record<DeferReason, string>> = {
+  'mailbox-full': '452 4.2.2',
+  'mailbox-held': '450 4.2.1',
+};
+
+/** The text after the code; that of a full mailbox is configured. */
+const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, 'mailbox-full'>, string>> = {
+  'message-too-large': 'Message is larger than the mailbox may hold',
+  'mailbox-disabled': 'Mailbox takes no mail',
+  'mailbox-held': 'Mailbox takes no mail at the moment, try again later',
+  'sender-disabled': 'This login may not send mail',
+};
+
+/** The action of a decision, for the reply and the log. */
+export function formatAction(decision: PolicyDecision, texts: PolicyTexts): string {
+  switch (decision.kind) {
+    case 'dunno':
+      return 'DUNNO';
+    case 'reject':
+      return `${REJECT_CODES[decision.reason]} ${findText(decision.reason, texts)}`;
+    case 'defer':
+      return `${DEFER_CODES[decision.reason]} ${findText(decision.reason, texts)}`;
+  }
+}
+
+/** The whole reply of a decision. */
+export function formatDecision(decision: PolicyDecision, texts: PolicyTexts): string {
+  return formatPolicyReply(formatAction(decision, texts));
+}
+
+function findText(reason: RejectReason | DeferReason, texts: PolicyTexts): string {
+  return reason === 'mailbox-full' ? texts.exceededMessage : TEXTS[reason];
+}
