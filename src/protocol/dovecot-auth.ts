@@ -1,0 +1,217 @@
+/**
+ * The Dovecot auth client protocol, server side: lines to commands and replies to bytes. No sockets, no timers, no
+ * judgement of credentials. Minor versions matter only where a client's own minor says so (`readInitialResponse`).
+ * facts: Dovecot's auth-protocol document and Postfix's xsasl_dovecot_server.c.
+ *
+ * A line that cannot be tied to a request throws ProtocolError and costs the connection; one that can is `malformed`
+ * and costs only its own request, because other requests of the connection may belong to other people.
+ */
+import { ProtocolError } from '../core/errors.ts';
+
+/** Line length including LF; Dovecot's own input buffer. Postfix's responses are limited to 12,288 octets. */
+export const MAX_LINE_BYTES = 16_384;
+
+/** The only major version there is; minors never cause a refusal. */
+export const PROTOCOL_MAJOR = 1;
+/** What we speak: Dovecot 2.3's, so that an empty `resp=` is an empty response for clients of minor 2 and up. */
+const PROTOCOL_MINOR = 2;
+/** From this client minor on, an empty `resp=` is an empty response; before, it is none (the rule made for Exim). */
+const EMPTY_RESPONSE_MINOR = 2;
+
+const LF = 0x0a;
+const CR = 0x0d;
+const MAX_ID = 0xffff_ffff;
+
+/** An AUTH command with the parameters that mean something to us. */
+export interface AuthCommand {
+  readonly kind: 'auth';
+  readonly id: number;
+  /** As the client wrote it, in any case. */
+  readonly mechanism: string;
+  readonly service: string;
+  /** Addresses as given, unchecked; empty when the client does not know them. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  readonly isSecured: boolean;
+  /** Value of `resp=`, still base64; undefined when the parameter is absent. */
+  readonly initialResponse: string | undefined;
+}
+
+export type ClientCommand =
+  | { readonly kind: 'version'; readonly major: number; readonly minor: number }
+  | { readonly kind: 'cpid'; readonly pid: number }
+  | AuthCommand
+  /** `response` is still base64. */
+  | { readonly kind: 'cont'; readonly id: number; readonly response: string }
+  | { readonly kind: 'cancel'; readonly id: number }
+  /** A known command of a known request that makes no sense; only that request fails. */
+  | { readonly kind: 'malformed'; readonly id: number; readonly reason: string };
+
+/** Takes the first line off `bytes`, without its LF and the one CR before it; undefined when more bytes are needed. */
+export function takeLine(bytes: Buffer): { value: string; rest: Buffer } | undefined {
+  const end = bytes.indexOf(LF);
+  if (end >= MAX_LINE_BYTES || (end === -1 && bytes.length >= MAX_LINE_BYTES)) {
+    throw new ProtocolError(`Cannot read auth command: more than ${MAX_LINE_BYTES} bytes in a line`);
+  }
+  if (end === -1) return undefined;
+  const textEnd = end > 0 && bytes[end - 1] === CR ? end - 1 : end;
+  return { value: bytes.toString('utf8', 0, textEnd), rest: bytes.subarray(end + 1) };
+}
+
+/** Parses one line. Throws ProtocolError for what only a close can answer: unknown command, impossible id. */
+export function parseCommand(line: string): ClientCommand {
+  const fields = line.split('\t');
+  const name = fields[0] ?? '';
+  switch (name) {
+    case 'AUTH':
+      return parseAuth(fields);
+    case 'CONT':
+      return parseCont(fields);
+    case 'CANCEL':
+      return { kind: 'cancel', id: parseId(fields[1]) };
+    case 'VERSION':
+      return { kind: 'version', major: parseNumber(fields[1]), minor: parseNumber(fields[2]) };
+    case 'CPID': {
+      const pid = parseNumber(fields[1]);
+      if (pid === 0) throw new ProtocolError('Cannot read CPID: zero');
+      return { kind: 'cpid', pid };
+    }
+    default:
+      // The text itself could hold a password typed in the wrong place, so only its length is told.
+      throw new ProtocolError(`Cannot read auth command: unknown name of ${name.length} characters`);
+  }
+}
+
+/**
+ * The initial response as bytes: undefined for none, `invalid` for bad base64. `resp==` is RFC 4954's empty response
+ * for everybody; an empty value is one only for clients of minor 2 and up.
+ */
+export function readInitialResponse(value: string | undefined, clientMinor: number): Buffer | undefined | 'invalid' {
+  if (value === undefined || (value === '' && clientMinor < EMPTY_RESPONSE_MINOR)) return undefined;
+  return decodeBase64(value) ?? 'invalid';
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Decodes base64 strictly (alphabet and padding); a lone `=` is empty, as RFC 4954 writes it. */
+export function decodeBase64(text: string): Buffer | undefined {
+  if (text === '=') return Buffer.alloc(0);
+  return BASE64.test(text) ? Buffer.from(text, 'base64') : undefined;
+}
+
+/** A mechanism as the handshake lists it; Postfix filters by the flags. */
+export interface OfferedMechanism {
+  readonly name: string;
+  readonly flags: readonly string[];
+}
+
+/**
+ * Formats the whole greeting at once: Postfix speaks first, Exim waits for DONE, and both are content with it.
+ * MECH stands before SPID, else Postfix believes it is on the wrong socket.
+ */
+export function formatHandshake(greeting: {
+  readonly mechanisms: readonly OfferedMechanism[];
+  readonly serverPid: number;
+  /** Unique among the connections of this process. */
+  readonly connectionUid: number;
+  /** 32 hexadecimal digits. */
+  readonly cookie: string;
+}): string {
+  const { mechanisms, serverPid, connectionUid, cookie } = greeting;
+  return [
+    `VERSION\t${PROTOCOL_MAJOR}\t${PROTOCOL_MINOR}\n`,
+    ...mechanisms.map(({ name, flags }) => `${['MECH', name, ...flags].join('\t')}\n`),
+    `SPID\t${serverPid}\nCUID\t${connectionUid}\nCOOKIE\t${cookie}\nDONE\n`,
+  ].join('');
+}
+
+/** Formats a success. `user` must not be empty: Postfix takes an empty name for a login. */
+export function formatOk(id: number, user: string): string {
+  if (user === '') throw new RangeError('Cannot format OK: the user is empty');
+  return `OK\t${id}\tuser=${escapeValue(user)}\n`;
+}
+
+/** Formats a challenge; the field after the id is there even when empty. */
+export function formatCont(id: number, challenge: Buffer): string {
+  return `CONT\t${id}\t${challenge.toString('base64')}\n`;
+}
+
+/** Formats a failure. `isTemporary` adds the word that clients of minor 1 know beside the code of later ones. */
+export function formatFail(
+  id: number,
+  fields: {
+    readonly user?: string | undefined;
+    readonly isTemporary?: boolean;
+    readonly code?: string;
+    readonly reason: string;
+  },
+): string {
+  const user = fields.user === undefined ? '' : `\tuser=${escapeValue(fields.user)}`;
+  const temporary = fields.isTemporary === true ? '\ttemp' : '';
+  const code = fields.code === undefined ? '' : `\tcode=${fields.code}`;
+  return `FAIL\t${id}${user}${temporary}${code}\treason=${escapeValue(fields.reason)}\n`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\0': '0', '\x01': '1', '\t': 't', '\r': 'r', '\n': 'n' };
+const UNESCAPES: Readonly<Record<string, string>> = { '0': '\0', '1': '\x01', t: '\t', r: '\r', n: '\n' };
+// oxlint-disable-next-line no-control-regex -- these are the characters that must be escaped
+const NEEDS_ESCAPE = /[\0\x01\t\r\n]/g;
+// oxlint-disable-next-line no-control-regex -- the escape character of the protocol
+const ESCAPED = /\x01(.?)/gs;
+
+/** Escapes a parameter value (`^A` codes), so that it can hold neither a field nor a line end. */
+export function escapeValue(value: string): string {
+  return value.replaceAll(NEEDS_ESCAPE, (c) => `\x01${ESCAPES[c] ?? ''}`);
+}
+
+/** The reverse of `escapeValue`: an unknown code stands for its own letter, a lone `^A` at the end for nothing. */
+export function unescapeValue(value: string): string {
+  if (!value.includes('\x01')) return value;
+  return value.replaceAll(ESCAPED, (_whole, code: string) => UNESCAPES[code] ?? code);
+}
+
+function parseAuth(fields: readonly string[]): ClientCommand {
+  const id = parseId(fields[1]);
+  const mechanism = fields[2] ?? '';
+  if (mechanism === '') return { kind: 'malformed', id, reason: 'no mechanism' };
+  // Of doubles the last wins; names nobody knows are skipped, since every release adds some.
+  const parameters = new Map<string, string>();
+  for (let i = 3; i < fields.length; i++) {
+    if (parameters.has('resp')) return { kind: 'malformed', id, reason: 'a parameter after resp' };
+    const field = fields[i] ?? '';
+    const equals = field.indexOf('=');
+    if (equals === -1) parameters.set(field, '');
+    else parameters.set(field.slice(0, equals), unescapeValue(field.slice(equals + 1)));
+  }
+  const service = parameters.get('service') ?? parameters.get('protocol');
+  if (service === undefined) return { kind: 'malformed', id, reason: 'no service' };
+  return {
+    kind: 'auth',
+    id,
+    mechanism,
+    service,
+    remoteAddress: parameters.get('rip') ?? '',
+    localAddress: parameters.get('lip') ?? '',
+    isSecured: parameters.has('secured'),
+    initialResponse: parameters.get('resp'),
+  };
+}
+
+function parseCont(fields: readonly string[]): ClientCommand {
+  const id = parseId(fields[1]);
+  if (fields[2] === undefined) return { kind: 'malformed', id, reason: 'CONT without a response' };
+  // A further field is bad base64 to Dovecot, too: the response is the rest of the line.
+  return { kind: 'cont', id, response: fields.slice(2).join('\t') };
+}
+
+function parseId(text: string | undefined): number {
+  const id = parseNumber(text);
+  if (id === 0 || id > MAX_ID) throw new ProtocolError('Cannot read request id: not between 1 and 4294967295');
+  return id;
+}
+
+/** Digits only; leading zeros are accepted, as Dovecot does. */
+function parseNumber(text: string | undefined): number {
+  if (text === undefined || !/^\d{1,20}$/.test(text)) throw new ProtocolError('Cannot read number: not decimal');
+  return Number(text);
+}
