@@ -6,6 +6,7 @@
  * A line that cannot be tied to a request throws ProtocolError and costs the connection; one that can is `malformed`
  * and costs only its own request, because other requests of the connection may belong to other people.
  */
+import { decodeBase64 } from '../core/base64.ts';
 import { ProtocolError } from '../core/errors.ts';
 
 /** Line length including LF; Dovecot's own input buffer. Postfix's responses are limited to 12,288 octets. */
@@ -88,15 +89,12 @@ export function parseCommand(line: string): ClientCommand {
  */
 export function readInitialResponse(value: string | undefined, clientMinor: number): Buffer | undefined | 'invalid' {
   if (value === undefined || (value === '' && clientMinor < EMPTY_RESPONSE_MINOR)) return undefined;
-  return decodeBase64(value) ?? 'invalid';
+  return decodeResponse(value) ?? 'invalid';
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-/** Decodes base64 strictly (alphabet and padding); a lone `=` is empty, as RFC 4954 writes it. */
-export function decodeBase64(text: string): Buffer | undefined {
-  if (text === '=') return Buffer.alloc(0);
-  return BASE64.test(text) ? Buffer.from(text, 'base64') : undefined;
+/** Decodes base64 strictly; a lone `=` is empty, as RFC 4954 writes it. Undefined for what is no base64. */
+export function decodeResponse(text: string): Buffer | undefined {
+  return text === '=' ? Buffer.alloc(0) : decodeBase64(text);
 }
 
 /** A mechanism as the handshake lists it; Postfix filters by the flags. */
