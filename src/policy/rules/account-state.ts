@@ -3,7 +3,7 @@
  * that may not send. An alias is refused or held only when all its targets agree. During an outage of the directory
  * the last known state decides (RULES 27); what was never known passes, since LMTP asks again.
  */
-import { foldCase, formatAddress, normalizeAddress, parseAddress } from '../../core/address.ts';
+import { normalizeLogin, parseNormalized } from '../../core/address.ts';
 import type { PolicyRule } from '../decide.ts';
 import type { PolicyFacts, PolicyRoute } from '../facts.ts';
 import { LastKnown } from '../last-known.ts';
@@ -40,8 +40,7 @@ export class AccountStateRule implements PolicyRule {
     // An anonymous login may never send (RULES 37), whatever name it goes by.
     if (saslMethod.toUpperCase() === 'ANONYMOUS') return MAY_NOT_SEND;
     if (saslUsername === '') return DUNNO;
-    const address = parseAddress(saslUsername);
-    const user = address === undefined ? foldCase(saslUsername) : formatAddress(normalizeAddress(address));
+    const user = normalizeLogin(saslUsername);
     const account = await this.#options.facts.findAccount(user);
     if (account.kind === 'unavailable') return this.#logins.recall(user) ?? DUNNO;
     const isBarred = account.kind === 'found' && !account.value.canSend;
@@ -50,13 +49,12 @@ export class AccountStateRule implements PolicyRule {
   }
 
   async #decideRecipient(recipient: string): Promise<PolicyDecision> {
-    const address = parseAddress(recipient);
+    const address = parseNormalized(recipient);
     if (address === undefined) return DUNNO;
-    const key = formatAddress(normalizeAddress(address));
-    const route = await this.#options.facts.resolve(key);
-    if (route.kind === 'unavailable') return this.#recipients.recall(key) ?? DUNNO;
+    const route = await this.#options.facts.resolve(address);
+    if (route.kind === 'unavailable') return this.#recipients.recall(address) ?? DUNNO;
     const decision = route.kind === 'found' ? decideRoute(route.value) : DUNNO;
-    this.#recipients.remember(key, decision.kind === 'dunno' ? undefined : decision);
+    this.#recipients.remember(address, decision.kind === 'dunno' ? undefined : decision);
     return decision;
   }
 }

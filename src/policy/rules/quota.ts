@@ -5,7 +5,7 @@
  * elsewhere or is held gets no opinion: LMTP decides then. The whole message is refused at END-OF-MESSAGE only if
  * every recipient would be (RULES 26).
  */
-import { formatAddress, normalizeAddress, parseAddress } from '../../core/address.ts';
+import { parseNormalized } from '../../core/address.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { PolicyRule } from '../decide.ts';
 import type { PolicyAccount, PolicyFacts, PolicyRoute, RoomVerdict, WantedRoom } from '../facts.ts';
@@ -111,9 +111,9 @@ export class QuotaRule implements PolicyRule {
   }
 
   async #judge(recipient: string, { sizeBytes, instance }: PolicyQuestion): Promise<Judgement> {
-    const address = parseAddress(recipient);
+    const address = parseNormalized(recipient);
     if (address === undefined) return OPEN;
-    const route = await this.#options.facts.resolve(formatAddress(normalizeAddress(address)));
+    const route = await this.#options.facts.resolve(address);
     const accounts = route.kind === 'found' ? findMailboxes(route.value) : undefined;
     if (accounts === undefined || accounts.length === 0) return OPEN;
     const wanted = { bytes: Math.max(MIN_SIZE_BYTES, sizeBytes), messages: 1 };

@@ -5,7 +5,7 @@
  * `""`, nothing at all) is in no table but `domain` and `relay`: an alias map that answered a bare domain would make
  * the domain alias-only and every mailbox unknown (facts/postfix.md C.6).
  */
-import { formatAddress, formatPath, normalizeAddress, parseAddress, parseDomain } from '../../core/address.ts';
+import { formatPath, parseAddress, parseDomain, parseNormalized } from '../../core/address.ts';
 import { ABSENT, found, unavailable, type Lookup } from '../../core/outcome.ts';
 import type { Directory, Resolution } from '../../directory/directory.ts';
 
@@ -61,17 +61,16 @@ async function findAlias(directory: LookupDirectory, key: string): Promise<Looku
 
 /** The logins that may use an address as envelope sender, as `user=` of the SASL service names them (RULES 22). */
 async function findSenders(directory: LookupDirectory, key: string): Promise<Lookup<string>> {
-  const address = parseAddress(key);
+  const address = parseNormalized(key);
   if (address === undefined) return ABSENT;
-  const senders = await directory.findSenders(formatAddress(normalizeAddress(address)));
+  const senders = await directory.findSenders(address);
   if (senders.kind !== 'found') return senders;
   return senders.value.length === 0 ? ABSENT : found(senders.value.map(protectLogin).join(','));
 }
 
 function resolve(directory: LookupDirectory, key: string): Promise<Lookup<Resolution>> {
-  const address = parseAddress(key);
-  if (address === undefined) return Promise.resolve(ABSENT);
-  return directory.resolve(formatAddress(normalizeAddress(address)));
+  const address = parseNormalized(key);
+  return address === undefined ? Promise.resolve(ABSENT) : directory.resolve(address);
 }
 
 /** Postfix reads an alias result as a list of RFC 822 addresses: a blank or comma in a local part needs quotes. */
