@@ -74,7 +74,7 @@ function domainParameters(wiring: PostfixWiring): MainParameter[] {
     ...(wiring.domainsFrom === 'static' || wiring.lookupSocket === undefined
       ? { value: wiring.domains.flatMap(bothForms).join(', '), reason: staticReason(wiring.domains) }
       : {
-          value: map('domain'),
+          value: map(isVirtual ? 'domain' : 'relay'),
           reason:
             'Domains by lookup: new ones need no change here, but each smtpd process remembers what it heard, failures ' +
             'too, until it ends; after an outage of Postern run `postfix reload`.',

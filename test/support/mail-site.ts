@@ -3,7 +3,6 @@
  * with accounts made by Postern's own verbs. `stop` ends both.
  */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { Postern, type Settings } from './postern.ts';
 import { createPostfixFolder, startPostfix, type Postfix } from './postfix.ts';
 import { SmtpClient, type Message, type Submission } from './smtp-client.ts';
@@ -107,9 +106,4 @@ export function messageId(content: Buffer | string): string {
   const id = /^Message-ID: <([^@>]+)@/im.exec(content.toString())?.[1];
   assert.ok(id !== undefined, 'a message without Message-ID');
   return id;
-}
-
-/** Where a test may put sockets that are not below the queue directory. */
-export function outsideQueue(folder: string): string {
-  return join(folder, 'run');
 }

@@ -1,0 +1,103 @@
+/** Full mailboxes: refused at RCPT by policy, at END-OF-MESSAGE, and at LMTP; and the policy service being out. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import {
+  addAccount,
+  openSubmission,
+  PASSWORD,
+  sampleMessage,
+  sendFromOutside,
+  startSite,
+  type MailSite,
+} from '../support/mail-site.ts';
+import { waitFor } from '../support/wait.ts';
+
+const FROM = 'someone@remote.test';
+const KIB = 1024;
+const LIMIT_BYTES = 200 * KIB;
+
+/** A message of about `bytes`. */
+function messageOf(id: string, bytes: number): string {
+  const line = `${'y'.repeat(76)}\r\n`;
+  return sampleMessage(id) + line.repeat(Math.ceil(bytes / line.length));
+}
+
+describe('quota through Postfix', () => {
+  let site: MailSite;
+
+  before(async () => {
+    site = await startSite({
+      settings: { quota: { rule: `*:storage=${LIMIT_BYTES / KIB}K` } },
+      populate: (postern) => {
+        postern.run(['domain', 'add', 'example.test']);
+        for (const name of ['full', 'half', 'empty', 'filling']) addAccount(postern, `${name}@example.test`);
+        postern.run(['alias', 'add', 'stuffed@example.test', 'full@example.test']);
+      },
+    });
+    await fill('full@example.test', LIMIT_BYTES - 5 * KIB);
+    await fill('half@example.test', LIMIT_BYTES / 2);
+  });
+  after(() => site.stop());
+
+  async function fill(address: string, bytes: number): Promise<void> {
+    const message = { from: FROM, to: [address], content: messageOf('filling', bytes) };
+    assert.equal((await sendFromOutside(site, message)).data?.code, 250);
+    await site.postern.waitForMessages(address, 1);
+  }
+
+  test('over quota by the announced size is refused at RCPT by policy', async () => {
+    const message = { from: FROM, content: messageOf('announced', 50 * KIB), parameters: `SIZE=${50 * KIB}` };
+    const { recipients } = await sendFromOutside(site, { ...message, to: ['full@example.test'] });
+    assert.equal(recipients[0]?.code, 552);
+    assert.match(recipients[0]?.text ?? '', /^5\.2\.2 .*Quota exceeded/);
+    const alias = await sendFromOutside(site, { ...message, to: ['stuffed@example.test'] });
+    assert.equal(alias.recipients[0]?.code, 552, 'through an alias');
+    const other = await sendFromOutside(site, { ...message, to: ['empty@example.test'] });
+    assert.equal(other.data?.code, 250);
+  });
+
+  test('a message that shows its size only at the end is refused after the dot when nobody has room', async () => {
+    const message = { from: FROM, to: ['half@example.test'], content: messageOf('unannounced', LIMIT_BYTES) };
+    const { recipients, data } = await sendFromOutside(site, message);
+    assert.equal(recipients[0]?.code, 250);
+    assert.equal(data?.code, 552, JSON.stringify(data));
+  });
+
+  test('over quota is refused at LMTP when another recipient has room, who gets it', async () => {
+    const earlier = site.postern.messages('empty@example.test').length;
+    const to = ['full@example.test', 'empty@example.test'];
+    const message = { from: FROM, to, content: messageOf('one-full', 20 * KIB) };
+    const { recipients, data } = await sendFromOutside(site, message);
+    assert.deepEqual([...recipients.map(({ code }) => code), data?.code], [250, 250, 250]);
+    await site.postern.waitForMessages('empty@example.test', earlier + 1);
+    await waitFor('the bounce', () => /to=<full@example\.test>.* status=bounced/.test(site.postfix.log()));
+    assert.match(site.postfix.log(), /to=<full@example\.test>.* dsn=5\.2\.2, status=bounced \(.* 552 5\.2\.2 /);
+    assert.equal(site.postern.messages('full@example.test').length, 1);
+  });
+
+  test('RULES 27: with the policy service out, mail from outside comes in and submission is told to try again', async () => {
+    await site.postern.stop();
+    site.postern.configure({ policy: { listen: '' } });
+    await site.postern.start();
+    const message = { from: FROM, to: ['filling@example.test'], content: sampleMessage('no-policy') };
+    const { recipients, data } = await sendFromOutside(site, message);
+    assert.deepEqual([recipients[0]?.code, data?.code], [250, 250], JSON.stringify(recipients));
+    await site.postern.waitForMessages('filling@example.test', 1);
+
+    const client = await openSubmission(site);
+    assert.equal((await client.authPlain('half@example.test', PASSWORD)).code, 235);
+    const submitted = await client.send({ ...message, from: 'half@example.test' });
+    await client.quit();
+    assert.equal(submitted.recipients[0]?.code, 451);
+    assert.match(submitted.recipients[0]?.text ?? '', /try again later/);
+  });
+
+  test('Postfix and Postern log nothing unexpected', () => {
+    const expected = /problem talking to server postern\/policy|connect to postern\/policy/;
+    assert.deepEqual(
+      site.postfix.complaints().filter((line) => !expected.test(line)),
+      [],
+    );
+    site.postern.assertQuiet();
+  });
+});
