@@ -7,7 +7,6 @@ import type { Endpoint } from '../core/endpoint.ts';
 
 /** What the lines depend on. A service without a socket is turned off, and its lines are left out. */
 export interface PostfixWiring {
-  readonly hostname: string;
   /** Postfix's `queue_directory`: sockets below it are named relative to it, which works chrooted and not. */
   readonly queueDirectory: string;
   readonly saslSocket?: Endpoint | undefined;
@@ -32,14 +31,22 @@ const COMMENT_COLUMNS = 100;
 export function socketsOutside(wiring: PostfixWiring): string[] {
   const { saslSocket, policySocket, lmtpSocket, lookupSocket } = wiring;
   return [saslSocket, policySocket, lmtpSocket, lookupSocket].flatMap((socket) =>
-    socket?.kind === 'unix' && unixPath(socket.path, wiring).startsWith('/') ? [socket.path] : [],
+    socket?.kind === 'unix' && !isBelow(socket.path, wiring.queueDirectory) ? [socket.path] : [],
   );
+}
+
+/** Whether `path` lies below the queue directory. */
+export function isBelow(path: string, queueDirectory: string): boolean {
+  return path.startsWith(withSlash(queueDirectory));
 }
 
 /** Relative to the queue directory when the socket lies below it. */
 function unixPath(path: string, { queueDirectory }: PostfixWiring): string {
-  const below = queueDirectory.endsWith('/') ? queueDirectory : `${queueDirectory}/`;
-  return path.startsWith(below) ? path.slice(below.length) : path;
+  return isBelow(path, queueDirectory) ? path.slice(withSlash(queueDirectory).length) : path;
+}
+
+function withSlash(directory: string): string {
+  return directory.endsWith('/') ? directory : `${directory}/`;
 }
 
 /** The name of a socket as `check_policy_service` and `socketmap:` take it. */

@@ -13,7 +13,6 @@ function unix(name: string): Endpoint {
 
 function wiring(changes: Partial<PostfixWiring> = {}): PostfixWiring {
   return {
-    hostname: 'mail.example.test',
     queueDirectory,
     saslSocket: unix('auth'),
     policySocket: unix('policy'),
