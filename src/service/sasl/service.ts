@@ -1,0 +1,143 @@
+/**
+ * The SASL service: what `smtpd_sasl_type = dovecot` talks to. Listens, greets, hands each connection to a session. It
+ * never refuses a connection for load, since a failed handshake stops all of Postfix's smtpd service (RULES 19).
+ */
+import { randomBytes } from 'node:crypto';
+import type { Authenticator } from '../../auth/login.ts';
+import type { Mechanism } from '../../auth/mechanisms/mechanism.ts';
+import { findMechanism } from '../../auth/mechanisms/table.ts';
+import type { Endpoint } from '../../core/endpoint.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Service } from '../../core/service.ts';
+import type { Connection, Session } from '../../net/connection.ts';
+import { Listener } from '../../net/listener.ts';
+import { SaslCounters } from './counters.ts';
+import { FailureDelay } from './failure-delay.ts';
+import { SaslSession } from './session.ts';
+
+/** What can change while the service runs. */
+export interface SaslLiveOptions {
+  /** Names in the order clients see them. */
+  readonly mechanisms: readonly string[];
+  /** What a failure waits; 0 sends it at once. */
+  readonly failureDelayMs: number;
+}
+
+export interface SaslOptions extends SaslLiveOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly socketMode: number;
+  readonly maxConnections: number;
+  /** Whether a TCP peer may speak to us (RULES 35). */
+  readonly isAllowed: (remoteAddress: string) => boolean;
+  /** Listening descriptors from systemd. */
+  readonly passed?: readonly number[];
+  /** Silence that ends a connection; Postfix keeps idle ones for the life of an smtpd process. */
+  readonly idleMs?: number;
+}
+
+export interface SaslPorts {
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+}
+
+/** Postfix's processes live 100 s without work; half an hour is for other clients. */
+const IDLE_MS = 30 * 60_000;
+const COOKIE_BYTES = 16;
+
+export class SaslService implements Service {
+  readonly counters = new SaslCounters();
+  readonly #options: SaslOptions;
+  readonly #ports: SaslPorts;
+  readonly #listener: Listener;
+  readonly #failureDelay: FailureDelay;
+  readonly #sessions = new Set<SaslSession>();
+  #mechanisms: readonly Mechanism[];
+  #connectionUid = 0;
+
+  /** Throws RangeError when a mechanism is not known. */
+  constructor(options: SaslOptions, ports: SaslPorts) {
+    this.#options = options;
+    this.#ports = { ...ports, logger: ports.logger.child({ service: 'sasl' }) };
+    this.#mechanisms = options.mechanisms.map(getMechanism);
+    this.#failureDelay = new FailureDelay(options.failureDelayMs);
+    this.#listener = new Listener({
+      service: 'sasl',
+      endpoints: options.endpoints,
+      socketMode: options.socketMode,
+      maxConnections: options.maxConnections,
+      isAllowed: options.isAllowed,
+      ...(options.passed === undefined ? {} : { passed: options.passed }),
+      // A client may say all it has to say, close its side, and still wait for the replies.
+      allowHalfOpen: true,
+      logger: this.#ports.logger,
+      onConnection: (connection) => this.#open(connection),
+    });
+  }
+
+  /** Connections open now. */
+  get openCount(): number {
+    return this.#listener.openCount;
+  }
+
+  /** Failures held back now. */
+  get heldCount(): number {
+    return this.#failureDelay.heldCount;
+  }
+
+  /** Failures that were not held back because too many were. */
+  get undelayedCount(): number {
+    return this.#failureDelay.overflowCount;
+  }
+
+  bind(): Promise<void> {
+    return this.#listener.bind();
+  }
+
+  start(): Promise<void> {
+    this.#listener.open();
+    return Promise.resolve();
+  }
+
+  /** Replies still owed are sent before the connections end; failures no longer wait. */
+  async stop(graceMs: number): Promise<void> {
+    this.#failureDelay.flush();
+    await this.#listener.stop(graceMs);
+  }
+
+  /**
+   * Takes new settings over; throws RangeError, and changes nothing, when a mechanism is not known. Clients learn the
+   * mechanisms at connect, so connections end where that costs nothing: on unix sockets Postfix reconnects by itself.
+   */
+  reload(options: SaslLiveOptions): void {
+    const mechanisms = options.mechanisms.map(getMechanism);
+    const isSame = mechanisms.map((m) => m.name).join(' ') === this.#mechanisms.map((m) => m.name).join(' ');
+    this.#mechanisms = mechanisms;
+    this.#failureDelay.setDelay(options.failureDelayMs);
+    if (!isSame) for (const session of this.#sessions) if (session.isUnix) session.drain();
+  }
+
+  #open(connection: Connection): Session {
+    const { authenticator, logger } = this.#ports;
+    this.#connectionUid += 1;
+    const session: SaslSession = new SaslSession({
+      connection,
+      connectionUid: this.#connectionUid,
+      cookie: randomBytes(COOKIE_BYTES).toString('hex'),
+      mechanisms: this.#mechanisms,
+      idleMs: this.#options.idleMs ?? IDLE_MS,
+      authenticator,
+      failureDelay: this.#failureDelay,
+      counters: this.counters,
+      logger: logger.child({ session: connection.id }),
+      onClose: () => this.#sessions.delete(session),
+    });
+    this.#sessions.add(session);
+    return session;
+  }
+}
+
+function getMechanism(name: string): Mechanism {
+  const mechanism = findMechanism(name);
+  if (mechanism === undefined) throw new RangeError(`Cannot offer SASL mechanism "${name}": not known`);
+  return mechanism;
+}
