@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import Database from 'better-sqlite3';
+import { ABSENT } from '../../src/core/outcome.ts';
+import { DirectoryQueries } from '../../src/store/sqlite/queries.ts';
+import { SqliteReader } from '../../src/store/sqlite/reader.ts';
+import { CollectingLogger } from '../support/collecting-logger.ts';
+import { openAdmin, TestClock } from './engines.ts';
+
+describe('SqliteReader', () => {
+  let folder: string;
+  let path: string;
+  let logger: CollectingLogger;
+  let clock: TestClock;
+  let reader: SqliteReader;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'postern-reader-'));
+    path = join(folder, 'postern.db');
+    logger = new CollectingLogger();
+    clock = new TestClock();
+    const admin = openAdmin(path);
+    await admin.domains.add('d.test', {});
+    await admin.domains.add('also.test', { standsFor: 'd.test' });
+    await admin.accounts.add('bob@d.test', { adopt: true, password: '{PLAIN}1' });
+    admin.close();
+    reader = new SqliteReader({ name: 'main', path, logger, clock });
+  });
+  afterEach(() => {
+    reader.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('sees what another process committed at the very next lookup', async () => {
+    assert.deepEqual(await reader.findAlias('info@d.test'), ABSENT);
+    const script = `
+      import { openAdmin } from ${JSON.stringify(join(import.meta.dirname, 'engines.js'))};
+      const admin = openAdmin(${JSON.stringify(path)});
+      await admin.aliases.add('info@d.test', { targets: ['bob@d.test'], sendAs: false, replace: false });
+      await admin.accounts.set('bob@d.test', { password: '{PLAIN}2', canLogin: false });
+      admin.close();`;
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.equal((await reader.findAlias('info@d.test')).kind, 'found');
+    const login = await reader.find('bob@d.test');
+    assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}2' && !login.value.canLogin);
+  });
+
+  it('answers while another process holds the write lock, and never waits (RULES 32)', async () => {
+    const script = `
+      import Database from 'better-sqlite3';
+      const database = new Database(${JSON.stringify(path)});
+      database.exec("BEGIN IMMEDIATE; UPDATE account SET note = 'x'");
+      process.stdout.write('locked');
+      process.stdin.on('end', () => database.close()).resume();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname });
+    await once(child.stdout, 'data');
+    const startedAt = performance.now();
+    assert.equal((await reader.findAccount('bob@d.test')).kind, 'found');
+    assert.ok(performance.now() - startedAt < 1000);
+    child.stdin.end();
+    await once(child, 'exit');
+  });
+
+  it('is unavailable under an exclusive lock, says so once, and comes back', async () => {
+    const writer = new Database(path);
+    writer.pragma('locking_mode = EXCLUSIVE');
+    writer.exec("BEGIN EXCLUSIVE; UPDATE account SET note = 'x'");
+    const startedAt = performance.now();
+    for (let i = 0; i < 3; i++) assert.equal((await reader.findAccount('bob@d.test')).kind, 'unavailable');
+    assert.ok(performance.now() - startedAt < 1000);
+    writer.exec('COMMIT');
+    writer.close();
+    clock.skip();
+    assert.equal((await reader.findAccount('bob@d.test')).kind, 'found');
+    assert.deepEqual([logger.of('store.fault').length, logger.of('store.opened').length], [1, 1]);
+  });
+
+  it('goes from found to unavailable and back when the file is moved away and put back', async () => {
+    assert.equal((await reader.findAccount('bob@d.test')).kind, 'found');
+    renameSync(path, `${path}.away`);
+    clock.skip();
+    for (let i = 0; i < 3; i++) assert.equal((await reader.findAccount('nobody@d.test')).kind, 'unavailable');
+    renameSync(`${path}.away`, path);
+    clock.skip();
+    assert.equal((await reader.findAccount('bob@d.test')).kind, 'found');
+    assert.deepEqual(await reader.findAccount('nobody@d.test'), ABSENT);
+    assert.deepEqual([logger.of('store.fault').length, logger.of('store.opened').length], [1, 2]);
+  });
+
+  it('is unavailable when the open file is emptied or overwritten, never absent', async () => {
+    for (const spoil of [
+      (): void => truncateSync(path, 0),
+      (): void => writeFileSync(path, Buffer.alloc(40_000, 0x55)),
+    ]) {
+      const own = new SqliteReader({ name: 'main', path, logger, clock });
+      assert.equal((await own.findAccount('bob@d.test')).kind, 'found');
+      const admin = openAdmin(path);
+      await admin.domains.add(`n${clock.now()}.test`, {});
+      admin.close();
+      spoil();
+      clock.skip();
+      for (const address of ['bob@d.test', 'nobody@d.test']) {
+        assert.notEqual((await own.findAccount(address)).kind, 'absent', address);
+      }
+      own.close();
+      rmSync(path);
+      rmSync(`${path}-wal`, { force: true });
+      rmSync(`${path}-shm`, { force: true });
+      const again = openAdmin(path);
+      await again.domains.add('d.test', {});
+      await again.accounts.add('bob@d.test', { adopt: true });
+      again.close();
+    }
+  });
+
+  it('is unavailable for everything once the last domain is gone (RULES 7)', async () => {
+    const admin = openAdmin(path);
+    await admin.domains.remove('also.test', { force: true });
+    const { kind } = await admin.domains.remove('d.test', { force: true });
+    admin.close();
+    assert.equal(kind, 'done');
+    assert.equal((await reader.findDomain('d.test')).kind, 'unavailable');
+    assert.equal((await reader.find('bob@d.test')).kind, 'unavailable');
+  });
+
+  it('finds a login under a domain that stands for another (RULES 43)', async () => {
+    const login = await reader.find('Bob@also.test');
+    assert.ok(login.kind === 'found' && login.value.user === 'bob@d.test');
+    assert.deepEqual(await reader.find('eve@also.test'), ABSENT);
+  });
+
+  it('takes the address as a login only if listed (RULES 22)', async () => {
+    const admin = openAdmin(path);
+    await admin.accounts.set('bob@d.test', { loginNames: ['Bobby', 'robert@mail.test'] });
+    admin.close();
+    assert.deepEqual(await reader.find('bob@d.test'), ABSENT);
+    for (const name of ['bobby', 'BOBBY', 'robert@mail.test']) {
+      const login = await reader.find(name);
+      assert.ok(login.kind === 'found' && login.value.user === 'bob@d.test');
+    }
+  });
+
+  it('answers every lookup by an index (RULES 32)', () => {
+    const statements = new Set<string>();
+    const database = new Database(path, { readonly: true, verbose: (sql) => statements.add(String(sql)) });
+    const queries = new DirectoryQueries(database, 'main');
+    queries.hasDomain();
+    queries.findDomain('d.test');
+    queries.findAccount('bob@d.test');
+    queries.findAlias('bob@d.test');
+    queries.findSenders('bob@d.test');
+    queries.findLogin('bob@d.test');
+    queries.listAccounts('', 1);
+    assert.equal(statements.size, 7);
+    const plans = [...statements]
+      .flatMap((sql) => database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all())
+      .map((row) => row.detail);
+    // "Is there any domain" reads one row of the table, whatever its size.
+    assert.deepEqual(
+      plans.filter((plan) => plan.startsWith('SCAN')),
+      ['SCAN domain'],
+    );
+    assert.deepEqual(
+      plans.filter((plan) => plan.includes('TEMP B-TREE FOR ORDER') && !plan.includes('DISTINCT')),
+      [],
+    );
+    database.close();
+  });
+});
