@@ -1,0 +1,110 @@
+/** The engines of the store suite: each makes itself from the same plain content, and can be changed and broken. */
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Passdb } from '../../src/auth/passdb.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { DirectoryAdmin } from '../../src/directory/admin.ts';
+import { checkHome, expandHome } from '../../src/directory/home.ts';
+import { Resolver } from '../../src/directory/resolver.ts';
+import type { DirectorySource } from '../../src/directory/source.ts';
+import { PasswdFile } from '../../src/store/passwd-file/passwd-file.ts';
+import { SqliteReader } from '../../src/store/sqlite/reader.ts';
+import { openSqliteAdmin } from '../../src/store/sqlite/writer.ts';
+import { CollectingLogger } from '../support/collecting-logger.ts';
+
+/** A clock that tests move on. */
+export class TestClock implements Clock {
+  offsetMs = 0;
+  now(): number {
+    return Date.now() + this.offsetMs;
+  }
+  /** Past every interval at which a store looks at its file. */
+  skip(): void {
+    this.offsetMs += 2000;
+  }
+}
+
+export interface EngineUser {
+  readonly address: string;
+  readonly password?: string;
+}
+
+export interface Engine {
+  readonly store: DirectorySource & Passdb;
+  readonly path: string;
+  readonly clock: TestClock;
+  readonly logger: CollectingLogger;
+  /** Puts the users into the store, in place of those it had. */
+  write(users: readonly EngineUser[]): Promise<void>;
+  /** Makes the store, with nothing in it. */
+  empty(): void;
+  dispose(): void;
+}
+
+/** Opens the embedded database at `path` for changes, with homes under `/srv/vmail`. */
+export function openAdmin(path: string, logger = new CollectingLogger(), clock?: Clock): DirectoryAdmin {
+  return openSqliteAdmin({
+    path,
+    create: true,
+    logger,
+    clock,
+    homes: { expand: (address) => expandHome('/nonexistent/vmail/%d/%n', address), check: checkHome },
+    makeDirectory: (source) => new Resolver({ source, recipientDelimiter: '+' }),
+  });
+}
+
+async function fill(admin: DirectoryAdmin, users: readonly EngineUser[]): Promise<void> {
+  for (const { address, password } of users) {
+    await admin.domains.add(address.slice(address.lastIndexOf('@') + 1), {});
+    const outcome = await admin.accounts.add(address, { adopt: true, password });
+    if (outcome.kind === 'refused') throw new Error(outcome.reason);
+  }
+}
+
+export function makeSqlite(): Engine {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-store-'));
+  const path = join(folder, 'postern.db');
+  const logger = new CollectingLogger();
+  const clock = new TestClock();
+  const store = new SqliteReader({ name: 'main', path, logger, clock });
+  return {
+    store,
+    path,
+    clock,
+    logger,
+    async write(users) {
+      const admin = openAdmin(path);
+      for (const { name } of admin.domains.list()) await admin.domains.remove(name, { force: true });
+      await fill(admin, users);
+      admin.close();
+    },
+    empty() {
+      openAdmin(path).close();
+    },
+    dispose() {
+      store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export function makePasswdFile(): Engine {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-store-'));
+  const path = join(folder, 'users');
+  const logger = new CollectingLogger();
+  const clock = new TestClock();
+  return {
+    store: new PasswdFile({ name: 'main', path, logger, clock }),
+    path,
+    clock,
+    logger,
+    write(users) {
+      writeFileSync(`${path}.new`, users.map(({ address, password = '' }) => `${address}:${password}\n`).join(''));
+      renameSync(`${path}.new`, path);
+      return Promise.resolve();
+    },
+    empty: () => writeFileSync(path, ''),
+    dispose: () => rmSync(folder, { recursive: true }),
+  };
+}
