@@ -36,6 +36,14 @@ export interface RunResult {
   readonly stderr: string;
 }
 
+export interface StartOptions {
+  readonly environment?: NodeJS.ProcessEnv;
+  /** A program and its arguments that execute Postern in their own process. */
+  readonly wrapper?: readonly string[];
+  /** Done again and again until it is ready. */
+  readonly whileStarting?: () => void | Promise<void>;
+}
+
 /** A message as it lies in a Maildir. */
 export interface StoredMessage {
   readonly path: string;
@@ -94,9 +102,12 @@ export class Postern {
   }
 
   /** Starts the daemon and waits until it says it is ready and every socket takes connections. */
-  async start(): Promise<void> {
-    const child = spawn(process.execPath, [this.#program, 'serve', '-c', this.configFile], {
+  async start(options: StartOptions = {}): Promise<void> {
+    const command = [...(options.wrapper ?? []), process.execPath, this.#program, 'serve', '-c', this.configFile];
+    const [file = '', ...args] = command;
+    const child = spawn(file, args, {
       cwd: this.folder,
+      env: { ...process.env, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
@@ -109,6 +120,7 @@ export class Postern {
       'Postern to be ready',
       async () => {
         assert.equal(child.exitCode, null, `Postern ended with ${child.exitCode}: ${this.#describe(from)}`);
+        await options.whileStarting?.();
         if (!this.lines.slice(from).some(({ event }) => event === 'process.ready')) return false;
         const paths = Object.values(SOCKETS).map((name) => join(this.socketDirectory, name));
         return (await Promise.all(paths.filter((path) => existsSync(path)).map(accepts))).every(Boolean);
@@ -132,6 +144,18 @@ export class Postern {
     if (child === undefined) return;
     child.kill('SIGKILL');
     await this.#ended(child);
+  }
+
+  /** Sends a signal and waits for nothing. */
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.pid, name);
+  }
+
+  /** Waits for the end that something else brings about, and gives the exit code. */
+  waitForEnd(): Promise<number | null> {
+    const child = this.#process;
+    assert.ok(child !== undefined, 'Postern does not run');
+    return this.#ended(child);
   }
 
   /** Runs a verb to its end, as root. */
