@@ -11,6 +11,7 @@ export type LogEvent =
   | 'process.stopped'
   | 'process.fault'
   | 'process.notify-failed'
+  | 'log.lost'
   | 'privileges.dropped'
   | 'config.reloaded'
   | 'config.rejected'
