@@ -1,0 +1,10 @@
+/** A hash worker that dies of the job `crash`, never answers `hang`, and finds every other password right. */
+import { parentPort } from 'node:worker_threads';
+import type { HashJob } from '../../src/auth/hash-workers.ts';
+
+parentPort?.on('message', ({ id, request }: HashJob) => {
+  const text = Buffer.from(request.password).toString();
+  if (text === 'crash') throw new Error('crashed on purpose');
+  if (text !== 'hang') parentPort?.postMessage({ id, answer: { kind: 'verdict', verdict: 'match' } });
+});
+parentPort?.postMessage('ready');

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, openSync, rmSync, closeSync, constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { HashPool } from '../../../src/auth/hash-pool.ts';
+import { CollectingLogger } from '../../support/collecting-logger.ts';
+
+const SHA512_CRYPT =
+  '{SHA512-CRYPT}$6$5LQupPvL9kxau76e$6i1ytuTrxGBWHLhXa0zxsp5gW/g9OsVcba9Nf/zASISmPXwTVkX183VRZsdZxUYkJPBBQxxMHCI4wl4fo6.0A0';
+const SECRET = Buffer.from('secret');
+/** What RULES 31 allows one to slow the other. */
+const LIMIT_MS = 1000;
+
+/** The time of twenty, one after the other. */
+async function measure(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  for (let i = 0; i < 20; i++) await work();
+  return performance.now() - startedAt;
+}
+
+describe('HashPool under load', () => {
+  const logger = new CollectingLogger();
+  let folder = '';
+  let pool: HashPool;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'postern-hash-'));
+    pool = new HashPool({ defaultScheme: 'SHA512-CRYPT', workerCount: 2, deadlineMs: 20_000, logger });
+    await pool.start();
+  });
+  after(async () => {
+    await pool.stop();
+    rmSync(folder, { recursive: true });
+    logger.assertQuiet();
+  });
+
+  it('delays no file access by a full queue, and answers busy when it is full (RULES 31)', async () => {
+    const jobs = Array.from({ length: 1004 }, () => pool.verify(SECRET, SHA512_CRYPT));
+    const atOnce = await pool.verify(SECRET, SHA512_CRYPT);
+    assert.equal(atOnce, 'busy');
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: 20 }, () => stat(folder)));
+    assert.ok(performance.now() - startedAt < LIMIT_MS);
+    assert.ok(pool.queuedCount > 0, 'the queue must still be full, or nothing is shown');
+    const verdicts = await Promise.all(jobs);
+    assert.deepEqual([...new Set(verdicts)], ['match']);
+  });
+
+  it('delays no login by a hung disk: libuv’s pool may be stuck for good (RULES 31)', async () => {
+    // Opening a FIFO for reading blocks its thread until somebody writes: as a dead NFS server would.
+    const fifo = join(folder, 'fifo');
+    await once(spawn('mkfifo', [fifo]), 'close');
+    const threadCount = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+    const stuck = Array.from({ length: threadCount }, () => open(fifo, 'r'));
+    const file = stat(folder);
+    try {
+      const startedAt = performance.now();
+      assert.equal(await pool.verify(SECRET, SHA512_CRYPT), 'match');
+      assert.ok(performance.now() - startedAt < LIMIT_MS);
+      const isStuck = await Promise.race([file.then(() => false), Promise.resolve(true)]);
+      assert.ok(isStuck, 'libuv’s pool must be stuck, or nothing is shown');
+    } finally {
+      const writer = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+      for (const handle of await Promise.all(stuck)) await handle.close();
+      closeSync(writer);
+      await file;
+    }
+  });
+
+  it('keeps the event loop free while it hashes (RULES 31)', async () => {
+    const jobs = Array.from({ length: 200 }, () => pool.verify(SECRET, SHA512_CRYPT));
+    const delays: number[] = [];
+    const done = new AbortController();
+    const all = Promise.all(jobs).finally(() => done.abort());
+    while (!done.signal.aborted) {
+      const startedAt = performance.now();
+      await new Promise((resolve) => setImmediate(resolve));
+      delays.push(performance.now() - startedAt);
+    }
+    await all;
+    const p99 = delays.toSorted((a, b) => a - b)[Math.floor(delays.length * 0.99)] ?? Infinity;
+    assert.ok(p99 < 20, `${p99} ms`);
+  });
+
+  it('spends on an unknown user what a known one costs (RULES 40)', async () => {
+    await pool.spend(SECRET);
+    const known = await measure(() => pool.verify(SECRET, SHA512_CRYPT));
+    const unknown = await measure(() => pool.spend(SECRET));
+    assert.ok(unknown > known / 3 && unknown < known * 3, `${unknown} ms against ${known} ms`);
+    assert.equal(await pool.spend(SECRET), 'mismatch');
+  });
+});
+
+describe('HashPool with workers that fail', () => {
+  let pool: HashPool;
+  let logger: CollectingLogger;
+  afterEach(() => pool.stop());
+
+  async function start(workerUrl: URL, deadlineMs = 5000): Promise<void> {
+    logger = new CollectingLogger();
+    pool = new HashPool({ defaultScheme: 'SHA512-CRYPT', workerCount: 1, maxQueued: 3, deadlineMs, logger, workerUrl });
+    await pool.start();
+  }
+  const CRASHING = new URL('../../support/crashing-worker.js', import.meta.url);
+
+  it('answers busy for a job whose worker dies, and starts another one', async () => {
+    await start(CRASHING);
+    assert.equal(await pool.verify(Buffer.from('crash'), SHA512_CRYPT), 'busy');
+    assert.equal(await pool.verify(SECRET, SHA512_CRYPT), 'match');
+    assert.equal(logger.of('hash.worker-fault').length, 1);
+    assert.equal(pool.busyCount, 1);
+  });
+
+  it('answers busy at the deadline, and at once when the queue is full', async () => {
+    await start(CRASHING, 100);
+    // Two in the worker, three in the queue.
+    const waiting = Array.from({ length: 5 }, () => pool.verify(Buffer.from('hang'), SHA512_CRYPT));
+    const startedAt = performance.now();
+    assert.equal(await pool.verify(SECRET, SHA512_CRYPT), 'busy');
+    assert.ok(performance.now() - startedAt < 50);
+    assert.deepEqual(await Promise.all(waiting), ['busy', 'busy', 'busy', 'busy', 'busy']);
+    assert.equal(pool.busyCount, 6);
+    assert.equal(pool.queuedCount, 0);
+  });
+
+  it('says so when no hash can be made', async () => {
+    await start(CRASHING, 50);
+    await assert.rejects(pool.hash(Buffer.from('hang')), /queue is full/);
+    assert.equal(await pool.spend(Buffer.from('hang')), 'busy');
+  });
+
+  it('answers busy after a stop and for what was waiting', async () => {
+    await start(CRASHING);
+    const waiting = pool.verify(Buffer.from('hang'), SHA512_CRYPT);
+    await pool.stop();
+    assert.equal(await waiting, 'busy');
+    assert.equal(await pool.verify(SECRET, SHA512_CRYPT), 'busy');
+    assert.equal(await pool.verify(SECRET, '{PLAIN}secret'), 'match');
+    assert.deepEqual(logger.lines, []);
+  });
+
+  it('does not start when a worker cannot', async () => {
+    await assert.rejects(
+      start(new URL('../../support/no-such-worker.js', import.meta.url)),
+      /Cannot start hash worker/,
+    );
+  });
+});
