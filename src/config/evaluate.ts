@@ -139,8 +139,9 @@ function describeUnknownKey(key: string, keys: readonly string[]): string {
 function describeUnknownSection(name: string): string {
   if (NAMED.has(name)) return `Cannot use the section without a name; write [${name} ${DEFAULT_NAME}]`;
   const [kind = '', own] = name.split(' ');
-  const nearest = findNearest(kind, [...SINGLE.keys(), ...NAMED.keys()]);
-  if (nearest === undefined) return 'Cannot use an unknown section';
+  const known = [...SINGLE.keys(), ...NAMED.keys()];
+  const nearest = findNearest(kind, known);
+  if (nearest === undefined) return `Cannot use an unknown section; there are ${known.join(', ')}`;
   if (SINGLE.has(nearest)) return `Cannot use an unknown section; did you mean [${nearest}]?`;
   return `Cannot use an unknown section; did you mean [${nearest} ${own ?? DEFAULT_NAME}]?`;
 }

@@ -62,7 +62,11 @@ function readLine(text: string, line: number): IniLine {
   }
   const key = text.slice(0, equals).trim();
   if (!KEY.test(key)) {
-    return { kind: 'fault', line, reason: `Cannot read the key ${show(key)}: use letters, digits and "_"` };
+    return {
+      kind: 'fault',
+      line,
+      reason: `Cannot read the key ${show(key)}: it is a letter, then letters, digits and "_"`,
+    };
   }
   const value = readValue(text.slice(equals + 1));
   if (value.kind === 'text') return { kind: 'entry', key, text: value.text, line };

@@ -2,6 +2,7 @@
  * Reads `postern.ini` into the typed, frozen Config, or throws ConfigError with every fault at once. Reading again
  * for a reload is the same call: it changes nothing, so a bad file can never replace a good configuration.
  */
+import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { ConfigError, describeError, type ConfigFault } from '../core/errors.ts';
 import type { Config } from './config.ts';
@@ -84,7 +85,8 @@ function throwFaults(faults: readonly ConfigFault[], file: string): void {
 function readFile(path: string): string {
   try {
     const bytes = readBytes(path);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (!isUtf8(bytes)) throw new TypeError('it is not in UTF-8');
+    return bytes.toString('utf8');
   } catch (error) {
     const reason = `Cannot read the configuration: ${describeError(error)}`;
     throw new ConfigError([{ file: path, reason }], { cause: error });

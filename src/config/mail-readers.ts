@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { MAX_UNIX_PATH_BYTES, formatEndpoint, type Endpoint } from '../core/endpoint.ts';
 import { formatQuotaRule, parseQuotaRule, type QuotaRule } from '../core/quota-rule.ts';
 import { checkVariables } from '../core/variables.ts';
-import { createReader, type Reader } from './reader.ts';
+import { createReader, readText, type Reader } from './reader.ts';
 import { count, hostName, path, readOrThrow, text } from './readers.ts';
 
 const MAX_PORT = 65_535;
@@ -14,8 +14,6 @@ export const port: Reader<number> = count({ min: 1, max: MAX_PORT });
 
 const INET = /^inet:(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/;
 const ACCOUNT_VARIABLES = ['user', 'username', 'domain'] as const;
-/** The variables that tell two accounts apart: `%u` and `%n`, long names and modifiers included. */
-const TELLS_ACCOUNTS_APART = /%[LU]*(?:[un]|\{(?:user|username)\})/;
 const MAX_REPLY_CHARS = 400;
 const MAX_DELIMITERS = 8;
 
@@ -27,7 +25,7 @@ export const endpoint: Reader<Endpoint> = createReader({
     if (whole === undefined) {
       throw new SyntaxError(`Cannot use endpoint "${value}": write unix:PATH or inet:HOST:PORT (IPv6 in brackets)`);
     }
-    return { kind: 'inet', host: parseHost(ipv6, name), port: readOrThrow(port, digits) };
+    return { kind: 'inet', host: parseHost(ipv6, name), port: parsePort(digits) };
   },
   format: formatEndpoint,
   form: 'unix:PATH or inet:HOST:PORT',
@@ -41,6 +39,12 @@ function parseSocketPath(value: string): string {
   }
   if (value.endsWith('/')) throw new SyntaxError(`Cannot use socket path "${value}": it ends with a slash`);
   return socket;
+}
+
+function parsePort(digits: string): number {
+  const reading = readText(port, digits);
+  if (reading.kind === 'value') return reading.value;
+  throw new RangeError(`Cannot use port "${digits}": write a number from 1 to ${MAX_PORT}`);
 }
 
 function parseHost(ipv6: string | undefined, name = ''): string {
@@ -77,7 +81,7 @@ function isAddress(value: string): boolean {
 export const usernameFormat: Reader<string> = createReader({
   parse: (value) => {
     checkVariables(value, ACCOUNT_VARIABLES);
-    if (!TELLS_ACCOUNTS_APART.test(value)) {
+    if (!tellsAccountsApart(value)) {
       throw new SyntaxError(`Cannot use "${value}": without %u or %n every login would be the same account`);
     }
     return value;
@@ -91,7 +95,7 @@ export const home: Reader<string> = createReader({
   parse: (value) => {
     checkVariables(value, ACCOUNT_VARIABLES);
     if (!value.startsWith('/')) throw new SyntaxError(`Cannot use path "${value}": it must be absolute`);
-    if (!TELLS_ACCOUNTS_APART.test(value)) {
+    if (!tellsAccountsApart(value)) {
       throw new SyntaxError(`Cannot use "${value}": without %u or %n all accounts would share one home`);
     }
     if (value.split('/').includes('..')) throw new SyntaxError(`Cannot use "${value}": ".." is not allowed in it`);
@@ -109,7 +113,7 @@ export const location: Reader<string> = createReader({
     if (place === undefined) {
       throw new SyntaxError(`Cannot use location "${value}": write maildir: and a path that begins with ~/ or /`);
     }
-    if (place.startsWith('/') && !TELLS_ACCOUNTS_APART.test(place)) {
+    if (place.startsWith('/') && !tellsAccountsApart(place)) {
       throw new SyntaxError(`Cannot use "${value}": without ~, %u or %n all accounts would share one mailbox`);
     }
     return value;
@@ -154,6 +158,16 @@ export function replyCode<const T extends number>(codes: readonly T[]): Reader<T
     format: String,
     form: `one of ${codes.join(', ')}`,
   });
+}
+
+/** Whether two accounts of one domain get different texts. */
+function tellsAccountsApart(template: string): boolean {
+  return /%[LU]*(?:[un]|\{(?:user|username)\})/.test(template.replaceAll('%%', ''));
+}
+
+/** Whether accounts of the same name in two domains get different texts. */
+export function tellsDomainsApart(template: string): boolean {
+  return /%[LU]*(?:[ud]|\{(?:user|domain)\})/.test(template.replaceAll('%%', ''));
 }
 
 /** The directory that stands before the first variable of a home: the mail root. */

@@ -1,5 +1,6 @@
 /** What is allowed and yet worth a second look; `postern check` prints it. None of it keeps Postern from starting. */
 import type { Config } from './config.ts';
+import { tellsDomainsApart } from './mail-readers.ts';
 
 const SERVICES = ['sasl', 'policy', 'lmtp', 'lookup', 'http'] as const;
 
@@ -9,7 +10,7 @@ export function noteConfig(config: Config): string[] {
     (name) => `[${name}] listens nowhere: the service is off`,
   );
   const { auth, mail } = config;
-  if (!/%[LU]*(?:[ud]|\{(?:user|domain)\})/.test(mail.home)) {
+  if (!tellsDomainsApart(mail.home)) {
     notes.push('[mail] home has no %d: accounts of the same name in two domains share one mailbox');
   }
   if (!auth.disablePlaintextAuth) {
