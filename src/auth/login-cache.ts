@@ -6,7 +6,7 @@
  * node-cache is told to sweep nothing and copy nothing (a sweep blocks the loop for a second at a million keys, and
  * `maxKeys` throws on updates, RULES 33): entries expire when read, and the oldest go when there are too many.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import NodeCache from 'node-cache';
 import type { Clock } from '../core/clock.ts';
 
@@ -62,10 +62,11 @@ export class LoginCache {
 
   /** The name of a login in this cache; worthless outside this process. */
   keyOf(login: LoginKey): string {
-    const hmac = createHmac('sha256', this.#secret);
-    // JSON keeps the parts apart whatever they hold; the password is last and may hold anything.
-    hmac.update(JSON.stringify([login.passdb, login.service, login.username])).update(login.password);
-    return PREFIX + hmac.digest('base64');
+    // Lengths keep the parts apart whatever they hold; the password is last. A keyed hash in one call takes a third of
+    // an HMAC's time, and nobody sees its output who could extend it.
+    const { passdb, service, username } = login;
+    const parts = Buffer.from(`${passdb.length}:${passdb}${service.length}:${service}${username.length}:${username}`);
+    return PREFIX + hash('sha256', Buffer.concat([this.#secret, parts, login.password]), 'base64');
   }
 
   find(key: string): CachedLogin | undefined {

@@ -172,27 +172,48 @@ function parseAuth(fields: readonly string[]): ClientCommand {
   const id = parseId(fields[1]);
   const mechanism = fields[2] ?? '';
   if (mechanism === '') return { kind: 'malformed', id, reason: 'no mechanism' };
-  // Of doubles the last wins; names nobody knows are skipped, since every release adds some.
-  const parameters = new Map<string, string>();
+  const parameters: AuthParameters = { remoteAddress: '', localAddress: '', isSecured: false };
   for (let i = 3; i < fields.length; i++) {
-    if (parameters.has('resp')) return { kind: 'malformed', id, reason: 'a parameter after resp' };
-    const field = fields[i] ?? '';
-    const equals = field.indexOf('=');
-    if (equals === -1) parameters.set(field, '');
-    else parameters.set(field.slice(0, equals), unescapeValue(field.slice(equals + 1)));
+    if (parameters.initialResponse !== undefined) return { kind: 'malformed', id, reason: 'a parameter after resp' };
+    takeParameter(fields[i] ?? '', parameters);
   }
-  const service = parameters.get('service') ?? parameters.get('protocol');
+  const { service, remoteAddress, localAddress, isSecured, initialResponse } = parameters;
   if (service === undefined) return { kind: 'malformed', id, reason: 'no service' };
-  return {
-    kind: 'auth',
-    id,
-    mechanism,
-    service,
-    remoteAddress: parameters.get('rip') ?? '',
-    localAddress: parameters.get('lip') ?? '',
-    isSecured: parameters.has('secured'),
-    initialResponse: parameters.get('resp'),
-  };
+  return { kind: 'auth', id, mechanism, service, remoteAddress, localAddress, isSecured, initialResponse };
+}
+
+interface AuthParameters {
+  service?: string;
+  remoteAddress: string;
+  localAddress: string;
+  isSecured: boolean;
+  initialResponse?: string;
+}
+
+/** Of doubles the last wins; names nobody knows are skipped, since every release adds some. */
+function takeParameter(field: string, parameters: AuthParameters): void {
+  const equals = field.indexOf('=');
+  const value = equals === -1 ? '' : field.slice(equals + 1);
+  switch (equals === -1 ? field : field.slice(0, equals)) {
+    case 'service':
+    // The same under its name of Dovecot 2.4.
+    case 'protocol':
+      parameters.service = unescapeValue(value);
+      break;
+    case 'rip':
+      parameters.remoteAddress = unescapeValue(value);
+      break;
+    case 'lip':
+      parameters.localAddress = unescapeValue(value);
+      break;
+    case 'secured':
+      parameters.isSecured = true;
+      break;
+    case 'resp':
+      parameters.initialResponse = value;
+      break;
+    default:
+  }
 }
 
 function parseCont(fields: readonly string[]): ClientCommand {
