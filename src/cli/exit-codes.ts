@@ -13,6 +13,8 @@ export const EXIT = {
   noUser: 67,
   /** EX_SOFTWARE: a fault of Postern itself. */
   software: 70,
+  /** EX_CANTCREAT: it is there already, or something stands in its way. */
+  cannotCreate: 73,
   /** EX_TEMPFAIL: could not tell or could not do it now; try again. */
   temporary: 75,
   /** EX_NOPERM: refused by a rule. */

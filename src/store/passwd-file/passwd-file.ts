@@ -10,6 +10,7 @@
 import type { Passdb, PassdbEntry } from '../../auth/passdb.ts';
 import { normalizeLogin } from '../../core/address.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
+import { settleWithin } from '../../core/deadline.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { ABSENT, found, unavailable, type Lookup } from '../../core/outcome.ts';
@@ -113,7 +114,7 @@ export class PasswdFile implements Passdb, DirectorySource {
     const check = this.#check ?? (isDue ? this.#start(false) : undefined);
     if (check === undefined) return this.#table;
     const waitMs = MAX_WAIT_MS - (now - check.startedAt);
-    if (waitMs > 0) await waitAtMost(check.done, waitMs);
+    if (waitMs > 0) await settleWithin<unknown>(check.done, waitMs, () => undefined);
     return this.#table;
   }
 
@@ -199,13 +200,4 @@ function refuse(table: PasswdTable, good: PasswdTable | undefined): string | und
   if (good !== undefined && users * 2 < good.users.size)
     return `it has ${users} users, the last good version ${good.users.size}`;
   return undefined;
-}
-
-async function waitAtMost(done: Promise<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  await Promise.race([done, limit]);
-  clearTimeout(timer);
 }

@@ -1,0 +1,73 @@
+/** An account as text for people: one line in a list, or every field on a line of its own. */
+import { formatQuotaRule } from '../core/quota-rule.ts';
+import type { AccountRecord } from '../directory/admin.ts';
+import type { Account } from '../directory/source.ts';
+
+/** Longest names of fields, so that values stand in one column. */
+const LABEL_COLUMNS = 14;
+
+/** One line of a list: the address and what is out of the ordinary. */
+export function formatAccountLine(account: AccountRecord): string {
+  const marks = [
+    ...(account.canLogin ? [] : ['login off']),
+    ...(account.canSend ? [] : ['send off']),
+    ...(account.receive === 'accept' ? [] : [`receive ${account.receive}`]),
+    ...(account.hasPassword ? [] : ['no password']),
+    ...(hasQuota(account) ? [formatQuotaRule(account.quota)] : []),
+    ...(account.displayName === undefined ? [] : [account.displayName]),
+  ];
+  return marks.length === 0 ? account.address : `${account.address}  ${marks.join(', ')}`;
+}
+
+/** Every field that is set. */
+export function formatAccount(account: AccountRecord): string {
+  return formatFields([
+    ['address', account.address],
+    ['name', account.displayName],
+    ['password', account.hasPassword ? 'set' : 'none: nobody can log in'],
+    ['login', formatSwitch(account.canLogin)],
+    ['send', formatSwitch(account.canSend)],
+    ['receive', account.receive],
+    ['host', account.host],
+    ['home', account.home],
+    ['quota', hasQuota(account) ? formatQuotaRule(account.quota) : undefined],
+    ['login names', account.loginNames.join(', ')],
+    ['sends as', account.senders.join(', ')],
+    ['allow_nets', account.allowNets.join(', ')],
+    ['note', account.note],
+    ['created', new Date(account.createdAt).toISOString()],
+    ['changed', new Date(account.changedAt).toISOString()],
+  ]);
+}
+
+/** The fields of a userdb, by Dovecot's names where they have one. */
+export function formatUserFields(account: Account, home: string): string {
+  return formatFields([
+    ['user', account.address],
+    ['userdb', account.source],
+    ['home', home],
+    ['mail', account.mail],
+    ['uid', account.uid?.toString()],
+    ['gid', account.gid?.toString()],
+    ['quota_rule', hasQuota(account) ? formatQuotaRule(account.quota) : undefined],
+    ['login', formatSwitch(account.canLogin)],
+    ['send', formatSwitch(account.canSend)],
+    ['receive', account.receive],
+    ['host', account.host],
+  ]);
+}
+
+function formatFields(fields: readonly (readonly [label: string, value: string | undefined])[]): string {
+  return fields
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([label, value]) => `${label.padEnd(LABEL_COLUMNS)}${value ?? ''}\n`)
+    .join('');
+}
+
+function formatSwitch(isOn: boolean): string {
+  return isOn ? 'on' : 'off';
+}
+
+function hasQuota({ quota }: Account): boolean {
+  return quota.storageBytes !== undefined || quota.messages !== undefined;
+}

@@ -1,0 +1,26 @@
+/**
+ * What the verbs need of the layers above and beside them, as an interface: `app.ts` plugs the stores and the hasher
+ * in. Verbs never import a store, so that one of them works whatever keeps the accounts.
+ */
+import type { Config } from '../config/load-config.ts';
+import type { DirectoryAdmin } from '../directory/admin.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { Account, DirectorySource } from '../directory/source.ts';
+
+/** The directory as the daemon sees it. */
+export interface OpenDirectory {
+  readonly directory: Directory;
+  readonly source: DirectorySource;
+  /** Where the mail of an account lies; throws RangeError for one that makes no safe path. */
+  homeOf(account: Account): string;
+  close(): void;
+}
+
+export interface CliTools {
+  /** Opens the embedded database for changes, and makes it if `create`; throws when it cannot be used. */
+  openAdmin(config: Config, options: { readonly create: boolean }): DirectoryAdmin;
+  /** Opens all userdbs for reading. */
+  openDirectory(config: Config): OpenDirectory;
+  /** Hashes a new password with `[auth] default_scheme`. */
+  hashPassword(config: Config, password: Buffer): Promise<string>;
+}

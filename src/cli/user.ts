@@ -1,0 +1,146 @@
+/**
+ * `postern user USER|PATTERN`: what the userdbs say, which is what LMTP will use. An address is followed as mail
+ * would be, through aliases and details; a pattern with `*` or `?` lists the accounts whose address fits.
+ */
+import { describeError } from '../core/errors.ts';
+import { foldCase } from '../core/address.ts';
+import type { Resolution, Target } from '../directory/directory.ts';
+import type { Account } from '../directory/source.ts';
+import { fail } from './admin-session.ts';
+import { EXIT } from './exit-codes.ts';
+import { formatUserFields } from './format-account.ts';
+import { printJson, printJsonList } from './print-json.ts';
+import type { CliContext, Verb } from './program.ts';
+import type { CliTools, OpenDirectory } from './tools.ts';
+
+interface UserOptions {
+  readonly json?: true;
+}
+
+export function userVerb(tools: CliTools): Verb {
+  return (program, context) => {
+    program
+      .command('user')
+      .description('what the userdbs say about an address, or which accounts fit a pattern')
+      .argument('<user>', 'an address, or a pattern with * and ?')
+      .option('--json', 'as JSON')
+      .action(async (user: string, options: UserOptions) => {
+        const open = tools.openDirectory(context.loadConfig());
+        try {
+          if (/[*?]/.test(user)) await listUsers(user, { context, open, options });
+          else await showUser(user, { context, open, options });
+        } finally {
+          open.close();
+        }
+      });
+  };
+}
+
+interface Scene {
+  readonly context: CliContext;
+  readonly open: OpenDirectory;
+  readonly options: UserOptions;
+}
+
+async function listUsers(pattern: string, { context, open, options }: Scene): Promise<void> {
+  const fits = makeMatcher(foldCase(pattern));
+  let count = 0;
+  async function* fitting(): AsyncIterable<string> {
+    for await (const { address } of open.source.accounts()) {
+      if (!fits(address)) continue;
+      count += 1;
+      yield address;
+    }
+  }
+  try {
+    if (options.json === true) await printJsonList(context.terminal, fitting());
+    else for await (const address of fitting()) context.terminal.out(`${address}\n`);
+    if (count === 0) fail(context, { code: EXIT.noUser, text: `No account fits ${JSON.stringify(pattern)}` });
+  } catch (error) {
+    fail(context, { code: EXIT.temporary, text: `Cannot list users: ${describeError(error)}` });
+  }
+}
+
+async function showUser(user: string, { context, open, options }: Scene): Promise<void> {
+  const lookup = await open.directory.resolve(user);
+  switch (lookup.kind) {
+    case 'unavailable':
+      return fail(context, { code: EXIT.temporary, text: `Cannot look ${user} up: ${lookup.reason}` });
+    case 'absent':
+      return fail(context, { code: EXIT.noUser, text: `There is no user ${JSON.stringify(user)}` });
+    case 'found':
+      if (options.json === true) printJson(context.terminal, toJson(lookup.value, open));
+      else context.terminal.out(formatResolution(lookup.value, open));
+      if (lookup.value.fault !== undefined) context.exit(EXIT.temporary);
+  }
+}
+
+function formatResolution(resolution: Resolution, open: OpenDirectory): string {
+  const { address, via, next, targets, fault } = resolution;
+  const head =
+    via === 'account'
+      ? ''
+      : `${address} is ${via === 'alias' ? 'an alias' : 'for the catch-all'} of ${next.join(', ')}\n`;
+  const tail =
+    fault === undefined ? '' : `Mail waits: the aliases ${fault === 'loop' ? 'run in a circle' : 'pass the limits'}\n`;
+  return head + targets.map((target) => formatTarget(target, open)).join('\n') + tail;
+}
+
+function formatTarget(target: Target, open: OpenDirectory): string {
+  switch (target.kind) {
+    case 'account':
+      return formatUserFields(target.account, describeHome(target.account, open));
+    case 'remote':
+      return `${target.address} is elsewhere\n`;
+    case 'missing':
+      return `${target.address} does not exist\n`;
+  }
+}
+
+function toJson(resolution: Resolution, open: OpenDirectory): unknown {
+  const targets = resolution.targets.map((target) =>
+    target.kind === 'account'
+      ? { ...target, account: { ...target.account, home: describeHome(target.account, open) } }
+      : target,
+  );
+  return { ...resolution, domain: resolution.domain.name, targets };
+}
+
+/** A home that cannot be built is worth saying, not worth failing for: that is what was asked. */
+function describeHome(account: Account, open: OpenDirectory): string {
+  try {
+    return open.homeOf(account);
+  } catch (error) {
+    return `none: ${describeError(error)}`;
+  }
+}
+
+/** A matcher for `*` and `?` that takes time in proportion to the text, whatever the pattern. */
+function makeMatcher(pattern: string): (text: string) => boolean {
+  const wanted = Array.from(pattern.replaceAll(/\*+/g, '*'));
+  return (text) => {
+    let reachable = new Set([0]);
+    for (const character of Array.from(text)) reachable = step(reachable, { wanted, character });
+    return [...closeStars(reachable, wanted)].includes(wanted.length);
+  };
+}
+
+function step(
+  reachable: ReadonlySet<number>,
+  { wanted, character }: { readonly wanted: readonly string[]; readonly character: string },
+): Set<number> {
+  const next = new Set<number>();
+  for (const place of closeStars(reachable, wanted)) {
+    const expected = wanted[place];
+    if (expected === '*') next.add(place);
+    else if (expected === '?' || expected === character) next.add(place + 1);
+  }
+  return next;
+}
+
+/** A star may also stand for nothing. */
+function closeStars(places: ReadonlySet<number>, wanted: readonly string[]): Set<number> {
+  const closed = new Set(places);
+  for (const place of places) if (wanted[place] === '*') closed.add(place + 1);
+  return closed;
+}
