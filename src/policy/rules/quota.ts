@@ -1,9 +1,9 @@
 /**
  * Whether there is room. At RCPT with the size the client announced, at END-OF-MESSAGE with the real one. A recipient
- * gets the outcome LMTP would give it, aliases expanded: the worst of its targets, deferred over refused over
- * delivered (RULES 10); this rule speaks only where that is a refusal for want of room. Whatever cannot be told, lives
- * elsewhere or is held gets no opinion: LMTP decides then. The whole message is refused at END-OF-MESSAGE only if
- * every recipient would be (RULES 26).
+ * gets the outcome LMTP's RCPT would give it, aliases expanded: it is refused when none of its mailboxes has room, for
+ * one that has gets its copy. Whatever cannot be told, lives elsewhere or is held is later, which comes before a
+ * refusal (RULES 10): no opinion, LMTP decides. The whole message is refused at END-OF-MESSAGE only if every recipient
+ * would be (RULES 26).
  */
 import { parseNormalized } from '../../core/address.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -25,7 +25,7 @@ export interface QuotaRuleOptions {
 /** What becomes of one recipient, as far as room goes. `open` is everything this rule has no opinion on. */
 interface Judgement {
   readonly kind: 'fits' | 'over' | 'too-large' | 'open';
-  /** Accounts the message will take room in. */
+  /** Accounts the message fits in, and will take room of. */
   readonly accounts: readonly string[];
 }
 
@@ -118,7 +118,8 @@ export class QuotaRule implements PolicyRule {
     if (accounts === undefined || accounts.length === 0) return OPEN;
     const wanted = { bytes: Math.max(MIN_SIZE_BYTES, sizeBytes), messages: 1 };
     const verdicts = await Promise.all(accounts.map((account) => this.#checkRoom(account, wanted, instance)));
-    return { kind: judgeVerdicts(verdicts), accounts: accounts.map((account) => account.address) };
+    const fitting = accounts.filter((_, i) => verdicts[i]?.kind === 'fits');
+    return { kind: judgeVerdicts(verdicts), accounts: fitting.map((account) => account.address) };
   }
 
   /** First alone, then beside what other messages hold: only the message itself can be too large. */
@@ -155,10 +156,11 @@ function findMailboxes({ targets, fault }: PolicyRoute): PolicyAccount[] | undef
   return accounts;
 }
 
-/** The worst verdict: "cannot tell" is later, which comes before a refusal. */
+/** What one recipient gets from the verdicts on its mailboxes. */
 function judgeVerdicts(verdicts: readonly RoomVerdict[]): Judgement['kind'] {
   const kinds = new Set(verdicts.map(({ kind }) => kind));
   if (kinds.has('unknown')) return 'open';
-  if (kinds.has('over')) return 'over';
-  return kinds.has('too-large') ? 'too-large' : 'fits';
+  if (kinds.has('fits')) return 'fits';
+  // Room may come back for one that is only full.
+  return kinds.has('over') ? 'over' : 'too-large';
 }

@@ -1,7 +1,7 @@
 /**
  * The words of the policy service: a decision in, the bytes of the reply out. Code and enhanced code stand in one
- * table, the same as at LMTP's RCPT. DUNNO and never OK: an OK would end Postfix's restriction list and skip what
- * comes after it (facts/dovecot.md H.5).
+ * table; they and the texts are those of LMTP's RCPT, so that a sender reads the same wherever mail is refused. DUNNO
+ * and never OK: an OK would end Postfix's restriction list and skip what comes after it (facts/dovecot.md H.5).
  */
 import type { DeferReason, PolicyDecision, RejectReason } from '../../policy/question.ts';
 import { formatPolicyReply } from '../../protocol/policy.ts';
@@ -11,9 +11,12 @@ export interface PolicyTexts {
   readonly exceededMessage: string;
 }
 
+/** Want of room; that it can never fit is for the log, the sender reads one text. */
+type FullReason = 'mailbox-full' | 'message-too-large';
+
 const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
   'mailbox-full': '552 5.2.2',
-  'message-too-large': '552 5.2.3',
+  'message-too-large': '552 5.2.2',
   'mailbox-disabled': '550 5.2.1',
   'sender-disabled': '554 5.7.1',
 };
@@ -24,10 +27,9 @@ const DEFER_CODES: Readonly<Record<DeferReason, string>> = {
 };
 
 /** The text after the code; that of a full mailbox is configured. */
-const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, 'mailbox-full'>, string>> = {
-  'message-too-large': 'Message is larger than the mailbox may hold',
-  'mailbox-disabled': 'Mailbox takes no mail',
-  'mailbox-held': 'Mailbox takes no mail at the moment, try again later',
+const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, FullReason>, string>> = {
+  'mailbox-disabled': 'Mailbox is disabled',
+  'mailbox-held': 'Mailbox is on hold, try again later',
   'sender-disabled': 'This login may not send mail',
 };
 
@@ -49,5 +51,5 @@ export function formatDecision(decision: PolicyDecision, texts: PolicyTexts): st
 }
 
 function findText(reason: RejectReason | DeferReason, texts: PolicyTexts): string {
-  return reason === 'mailbox-full' ? texts.exceededMessage : TEXTS[reason];
+  return reason === 'mailbox-full' || reason === 'message-too-large' ? texts.exceededMessage : TEXTS[reason];
 }

@@ -112,6 +112,7 @@ function log(
     size: question.sizeBytes,
     action: formatAction(decision, texts),
     rule: rule ?? 'none',
+    reason: decision.kind === 'dunno' ? undefined : decision.reason,
     instance: quotePeerText(question.instance),
     queue: quotePeerText(question.queueId),
     ms: Math.round(performance.now() - startedAt),

@@ -23,6 +23,7 @@ function setUp({ isFullTemporary = false } = {}): { facts: FakeFacts; rule: Quot
   facts.usage.delete('unmeasured@example.com');
   facts.alias('full-alias@example.com', ['full@example.com']);
   facts.alias('both@example.com', ['full@example.com', 'empty@example.com']);
+  facts.alias('all-full@example.com', ['full@example.com', 'full2@example.com']);
   facts.alias('one-remote@example.com', ['full@example.com', 'x@remote.example']);
   facts.alias('one-away@example.com', ['full@example.com', 'away@example.com']);
   facts.alias('one-held@example.com', ['full@example.com', 'held@example.com']);
@@ -50,7 +51,8 @@ describe('QuotaRule at RCPT', () => {
     ['a usage nobody knows', 'unmeasured@example.com', 10, DUNNO],
     ['RULES 11: an account on another host', 'away@example.com', 10, DUNNO],
     ['an alias of a full mailbox', 'full-alias@example.com', 10, FULL],
-    ['RULES 10: an alias of which one target is full', 'both@example.com', 10, FULL],
+    ['an alias of which one target has room', 'both@example.com', 10, DUNNO],
+    ['an alias whose targets are all full', 'all-full@example.com', 10, FULL],
     ['an alias with a remote target', 'one-remote@example.com', 10, DUNNO],
     ['an alias with a target on another host', 'one-away@example.com', 10, DUNNO],
     ['RULES 10: an alias with a held target, which is later and not never', 'one-held@example.com', 10, DUNNO],
@@ -235,6 +237,13 @@ describe('RULES 26: QuotaRule reserves room', () => {
     assert.deepEqual(await rule.decide(ask({ ...other, instance: 'other2' })), FULL);
     time.now += 600_000;
     assert.deepEqual(await rule.decide(ask({ ...other, instance: 'other3' })), DUNNO);
+  });
+
+  it('only in the mailboxes that have it, when an alias leads to several', async () => {
+    const { rule } = setUp();
+    await rule.decide(ask({ ...pass, recipient: 'both@example.com' }));
+    assert.equal(rule.counts.reservations, 1);
+    assert.deepEqual(await rule.decide(ask({ ...other, recipient: 'empty@example.com', sizeBytes: 601 })), FULL);
   });
 
   it('never for a message it refused', async () => {

@@ -103,14 +103,10 @@ describe('the policy service', () => {
     [
       'a message past the quota',
       { recipient: 'bob@example.com', size: '1001' },
-      '552 5.2.3 Message is larger than the mailbox may hold',
+      '552 5.2.2 Quota exceeded (mailbox for user is full)',
     ],
-    ['a mailbox that refuses mail', { recipient: 'closed@example.com' }, '550 5.2.1 Mailbox takes no mail'],
-    [
-      'a held mailbox',
-      { recipient: 'held@example.com' },
-      '450 4.2.1 Mailbox takes no mail at the moment, try again later',
-    ],
+    ['a mailbox that refuses mail', { recipient: 'closed@example.com' }, '550 5.2.1 Mailbox is disabled'],
+    ['a held mailbox', { recipient: 'held@example.com' }, '450 4.2.1 Mailbox is on hold, try again later'],
     [
       'a login that may not send',
       { recipient: 'x@remote.example', sasl_username: 'mute@example.com' },
