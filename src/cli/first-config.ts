@@ -10,7 +10,7 @@ import { MAX_UNIX_PATH_BYTES } from '../core/endpoint.ts';
 const FALLBACK_PORTS = { auth: 12325, policy: 12340, lmtp: 12324, lookup: 12345 } as const;
 const HTTP_ENDPOINT = 'inet:127.0.0.1:8080';
 
-/** Writes the file for the absolute directory `dir`. */
+/** Writes the file for the absolute directory `dir`, which has no white space, comma or % in its name. */
 export function writeFirstConfig({ dir, domain }: { readonly dir: string; readonly domain: string }): string {
   const listen = (name: keyof typeof FALLBACK_PORTS): { key: string; text: string }[] => {
     const path = join(dir, 'run', name);
@@ -29,7 +29,7 @@ export function writeFirstConfig({ dir, domain }: { readonly dir: string; readon
     {
       name: 'mail',
       entries: [
-        { key: 'home', text: join(mail.replaceAll('%', '%%'), '%Ld', '%Ln') },
+        { key: 'home', text: join(mail, '%Ld', '%Ln') },
         { key: 'roots', text: mail },
       ],
     },

@@ -49,9 +49,9 @@ async function initialize(dir: string, options: InitOptions, environment: VerbEn
   if (existsSync(file) && options.ifMissing !== true) {
     return fail(context, { code: EXIT.cannotCreate, text: `Cannot write ${file}: it is there already` });
   }
-  if (/[\s,]/.test(dir)) {
-    // Lists of paths in the configuration are parted by them.
-    return fail(context, { code: EXIT.dataError, text: `Cannot use ${dir}: white space or a comma in its name` });
+  if (/[\s,%]/.test(dir)) {
+    // They part lists and begin variables in the configuration.
+    return fail(context, { code: EXIT.dataError, text: `Cannot use ${dir}: white space, a comma or % in its name` });
   }
   try {
     if (!existsSync(file)) {

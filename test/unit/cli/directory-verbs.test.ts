@@ -363,7 +363,7 @@ describe('postern init', () => {
 
   it('refuses a directory whose name the configuration cannot list', async (t) => {
     const site = makeSite(t);
-    for (const name of ['a b', 'a,b']) {
+    for (const name of ['a b', 'a,b', '50%']) {
       const dir = join(site.folder, name);
       assert.equal((await site.run(['init', dir])).code, 65);
       assert.ok(!existsSync(dir));
@@ -379,7 +379,7 @@ describe('postern init', () => {
 
 describe('writeFirstConfig()', () => {
   it('is a good configuration in any directory', () => {
-    for (const dir of ['/srv/plain', '/srv/50%off', '/srv/x;y#z', "/srv/'q'", `/srv/${'long/'.repeat(30)}x`]) {
+    for (const dir of ['/srv/plain', '/srv/x;y#z', "/srv/'q'", `/srv/${'long/'.repeat(30)}x`]) {
       const { config } = parseConfig(writeFirstConfig({ dir, domain: 'd.test' }), 'x');
       assert.equal(config.postern.stateDir, `${dir}/state`);
       assert.deepEqual(config.mail.roots, [`${dir}/mail`]);
