@@ -4,7 +4,8 @@
  * that lives and dies with the process.
  *
  * node-cache is told to sweep nothing and copy nothing (a sweep blocks the loop for a second at a million keys, and
- * `maxKeys` throws on updates, RULES 33): entries expire when read, and the oldest go when there are too many.
+ * `maxKeys` throws on updates, RULES 33). Entries expire when read. There are two generations: when the young one holds
+ * half of what is allowed it becomes the old one, and the old one is dropped whole, so no entry costs a search.
  */
 import { hash, randomBytes } from 'node:crypto';
 import NodeCache from 'node-cache';
@@ -42,10 +43,9 @@ const KEY_BYTES = 32;
 
 export class LoginCache {
   readonly #options: LoginCacheOptions;
-  readonly #cache = new NodeCache({ checkperiod: 0, useClones: false, stdTTL: 0 });
   readonly #secret = randomBytes(KEY_BYTES);
-  /** Keys, oldest first; node-cache does not know which one that is. */
-  readonly #order = new Set<string>();
+  #young = createGeneration();
+  #old = createGeneration();
   /** Logins that spared a hash, or got in during an outage. */
   hitCount = 0;
   /** Logins that were not remembered, or whose entry had expired. */
@@ -57,7 +57,7 @@ export class LoginCache {
 
   /** Entries kept now, expired ones included. */
   get size(): number {
-    return this.#order.size;
+    return this.#young.getStats().keys + this.#old.getStats().keys;
   }
 
   /** The name of a login in this cache; worthless outside this process. */
@@ -70,31 +70,38 @@ export class LoginCache {
   }
 
   find(key: string): CachedLogin | undefined {
-    const timed = this.#cache.get<Timed>(key);
-    if (timed !== undefined && timed.expiresAt > this.#options.clock.now()) {
-      this.hitCount += 1;
-      return timed.login;
+    const young = this.#young.get<Timed>(key);
+    const timed = young ?? this.#old.get<Timed>(key);
+    if (timed === undefined || timed.expiresAt <= this.#options.clock.now()) {
+      if (timed !== undefined) this.forget(key);
+      this.missCount += 1;
+      return undefined;
     }
-    if (timed !== undefined) this.forget(key);
-    this.missCount += 1;
-    return undefined;
+    if (young === undefined) this.#keep(key, timed);
+    this.hitCount += 1;
+    return timed.login;
   }
 
   remember(key: string, login: CachedLogin): void {
     const { clock, ttlMs, maxEntries } = this.#options;
-    if (ttlMs <= 0 || maxEntries <= 0) return;
-    this.forget(key);
-    for (const oldest of this.#order) {
-      if (this.#order.size < maxEntries) break;
-      this.forget(oldest);
-    }
-    const timed: Timed = { login, expiresAt: clock.now() + ttlMs };
-    this.#cache.set(key, timed);
-    this.#order.add(key);
+    if (ttlMs > 0 && maxEntries > 0) this.#keep(key, { login, expiresAt: clock.now() + ttlMs });
   }
 
   forget(key: string): void {
-    this.#cache.del(key);
-    this.#order.delete(key);
+    this.#young.del(key);
+    this.#old.del(key);
   }
+
+  #keep(key: string, timed: Timed): void {
+    this.forget(key);
+    if (this.#young.getStats().keys >= this.#options.maxEntries / 2) {
+      this.#old = this.#young;
+      this.#young = createGeneration();
+    }
+    this.#young.set(key, timed);
+  }
+}
+
+function createGeneration(): NodeCache {
+  return new NodeCache({ checkperiod: 0, useClones: false, stdTTL: 0 });
 }
