@@ -20,7 +20,7 @@ import { formatBaseName, type NameMaker } from './maildir-name.ts';
 import type { Maildirs, ReadyMaildir } from './maildir.ts';
 import { deferred, deferredByFault, refused, type DeliveryOutcome } from './outcome.ts';
 import { findStored } from './stored-message.ts';
-import type { QuotaMeter, Reservation } from './usage.ts';
+import type { QuotaMeter } from './usage.ts';
 
 /** Where one copy goes. Two mailboxes with one `id` are the same and get one copy. */
 export interface Mailbox {
@@ -272,7 +272,7 @@ export class Delivery {
     if (part === undefined) return undefined;
     await files.syncDirectory(join(maildir.directory, part));
     await journal.record(key, baseName);
-    return { kind: 'delivered', baseName, isRetry: true };
+    return { kind: 'delivered', baseName, directory: maildir.directory, isRetry: true };
   }
 
   async #deliverNew(
@@ -302,7 +302,8 @@ export class Delivery {
       verdict.reservation.cancel();
       throw error;
     }
-    return finishReservation(verdict.reservation, baseName);
+    verdict.reservation.finish();
+    return { kind: 'delivered', baseName, directory: maildir.directory, isRetry: false };
   }
 
   /** Gives the message its name in `new/`; takes it back when that name cannot be made durable. */
@@ -347,11 +348,6 @@ export class Delivery {
       await file.close().catch(() => undefined);
     }
   }
-}
-
-function finishReservation(reservation: Reservation, baseName: string): DeliveryOutcome {
-  reservation.finish();
-  return { kind: 'delivered', baseName, isRetry: false };
 }
 
 function directoryOf({ location, folder }: Mailbox): string {

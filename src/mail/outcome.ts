@@ -30,6 +30,8 @@ export interface Delivered {
   readonly kind: 'delivered';
   /** File name without directory and flags. */
   readonly baseName: string;
+  /** The Maildir that has it: the INBOX, or a folder. */
+  readonly directory: string;
   /** The message was already there: an earlier reply was lost (RULES 2). */
   readonly isRetry: boolean;
 }

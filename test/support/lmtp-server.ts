@@ -88,7 +88,13 @@ export class LmtpTestServer {
     );
   }
 
-  readonly connect = (): Socket => createConnection({ path: this.path });
+  readonly #sockets: Socket[] = [];
+
+  readonly connect = (): Socket => {
+    const socket = createConnection({ path: this.path });
+    this.#sockets.push(socket);
+    return socket;
+  };
 
   /** A client that has read the greeting and the reply to LHLO. */
   async greet(): Promise<LmtpClient> {
@@ -99,6 +105,7 @@ export class LmtpTestServer {
   }
 
   async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
     await this.service.stop(GRACE_MS);
     await this.store.stop();
   }

@@ -36,7 +36,7 @@ export class TestStore {
   readonly roots: MailRoots;
   readonly meter: QuotaMeter;
   readonly store: MailStore;
-  readonly #thread: UsageThread;
+  readonly thread: UsageThread;
 
   constructor(folder: string, wish: StoreWish = {}) {
     this.root = join(folder, 'mail');
@@ -53,7 +53,7 @@ export class TestStore {
       ...wish.location,
     };
     this.names = new NameMaker('mx.example', clock);
-    this.#thread = new UsageThread(logger);
+    this.thread = new UsageThread(logger);
     this.roots = new MailRoots({
       files,
       roots: location.roots,
@@ -65,7 +65,7 @@ export class TestStore {
       roots: this.roots,
       names: this.names,
       defaults: wish.quota ?? {},
-      thread: this.#thread,
+      thread: this.thread,
       clock,
       logger,
     });
@@ -91,7 +91,7 @@ export class TestStore {
 
   async stop(): Promise<void> {
     await this.store.stop();
-    await this.#thread.stop();
+    await this.thread.stop();
   }
 
   mailbox(address: string, detail?: string): Mailbox {

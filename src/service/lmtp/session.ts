@@ -100,7 +100,6 @@ export class LmtpSession implements Session, LmtpHandlers {
     const isSole = results.length === 1;
     for (const result of results) {
       this.#log(transaction, result.recipient.path, result.outcome, {
-        mailbox: result.recipient.mailboxes.map((mailbox) => mailbox.id).join(' '),
         size: transaction.receivedBytes,
         ms: Date.now() - startedAt,
         ...(isSole ? {} : { recipients: results.length }),
@@ -136,7 +135,12 @@ export class LmtpSession implements Session, LmtpHandlers {
       case 'delivered':
         counters.delivered += 1;
         if (outcome.isRetry) counters.retries += 1;
-        logger.info('lmtp.delivered', { ...common, file: outcome.baseName, isRetry: outcome.isRetry });
+        logger.info('lmtp.delivered', {
+          ...common,
+          mailbox: outcome.directory,
+          file: outcome.baseName,
+          isRetry: outcome.isRetry,
+        });
         return;
       case 'refused':
         counters.refused += 1;

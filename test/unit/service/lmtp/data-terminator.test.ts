@@ -57,7 +57,7 @@ describe('DataTerminator (RULES 25)', () => {
       for (let cut = 0; cut <= wire.length; cut++) {
         assert.deepEqual(takeAll([wire.slice(0, cut), wire.slice(cut)]), whole, `cut at ${cut}`);
       }
-      assert.deepEqual(takeAll([...wire]), whole);
+      assert.deepEqual(takeAll(wire.split('')), whole);
     });
   }
 
