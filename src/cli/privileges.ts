@@ -24,6 +24,16 @@ export function findIdentity(user: string, group: string): Identity {
   return { user, uid, gid };
 }
 
+/** The number of a system user's name; undefined when there is none. */
+export function findSystemUid(name: string): number | undefined {
+  return findId('passwd', name);
+}
+
+/** The number of a system group's name; undefined when there is none. */
+export function findSystemGid(name: string): number | undefined {
+  return findId('group', name);
+}
+
 /** Whether this process could drop privileges at all. */
 export function isRoot(): boolean {
   return process.getuid?.() === 0;
@@ -40,6 +50,15 @@ export function dropPrivileges(identity: Identity): void {
   process.setgid(identity.gid);
   process.setuid(identity.uid);
   if (process.getuid?.() === 0 || process.geteuid?.() === 0) throw new Error('Cannot drop privileges: still root');
+}
+
+function findId(database: 'passwd' | 'group', name: string): number | undefined {
+  try {
+    const id = Number(readEntry(database, name)[2]);
+    return Number.isSafeInteger(id) ? id : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Asks the system's name service, which may hold more than /etc/passwd does. */

@@ -28,6 +28,8 @@ export interface ProgramOptions {
   readonly verbs: readonly Verb[];
   readonly terminal: Terminal;
   readonly environment: NodeJS.ProcessEnv;
+  /** Called with the configuration before a verb uses it: root is given up here (RULES 42). */
+  readonly onConfig?: (config: Config) => void;
   /** Shown by `--version`. */
   readonly version: string;
 }
@@ -64,7 +66,11 @@ function createProgram(options: ProgramOptions, exit: (code: number) => void): C
     environment,
     exit,
     configPath,
-    loadConfig: () => loadConfig({ path: configPath() }),
+    loadConfig: () => {
+      const config = loadConfig({ path: configPath() });
+      options.onConfig?.(config);
+      return config;
+    },
   };
   for (const verb of verbs) verb(program, context);
   return program;

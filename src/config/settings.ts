@@ -150,6 +150,10 @@ export const SECTIONS = {
         },
         words: 'Directories that mail may live under. Postern never creates them.',
       }),
+      separator: restart(choice(['/', '.']), {
+        default: '/',
+        words: 'Between the levels of a mailbox name, as the IMAP server shows it.',
+      }),
       recipient_delimiter: restart(delimiters, {
         default: '+',
         words: 'Characters that part the user from the detail, as in main.cf.',

@@ -30,7 +30,6 @@ const REPLY_TIMEOUT_MS = 30_000;
 /** The listener of the control socket. */
 export function createControlListener(path: string, handlers: ControlHandlers, logger: Logger): Listener {
   return new Listener({
-    service: 'control',
     endpoints: [{ kind: 'unix', path }],
     socketMode: 0o600,
     maxConnections: MAX_CONNECTIONS,

@@ -10,8 +10,6 @@ import type { Connection, Session } from './connection.ts';
 import { bindUnixSocket } from './unix-socket.ts';
 
 export interface ListenerOptions {
-  /** Name of the service, as in the configuration. */
-  readonly service: string;
   readonly endpoints: readonly Endpoint[];
   /** Mode of unix sockets, such as 0o660. */
   readonly socketMode: number;
@@ -135,14 +133,10 @@ export class Listener {
   }
 
   #finishStart(server: Server, endpoint: Endpoint): void {
-    const { logger, service } = this.#options;
+    const { logger } = this.#options;
     // Out of descriptors is the usual one; it passes, so the server goes on.
     server.on('error', (error) => logger.error('listener.fault', { endpoint: formatEndpoint(endpoint), err: error }));
-    logger.info(
-      'listener.started',
-      { service, endpoint: formatEndpoint(endpoint) },
-      `Listening on ${formatEndpoint(endpoint)}`,
-    );
+    logger.info('listener.started', { endpoint: formatEndpoint(endpoint) }, `Listening on ${formatEndpoint(endpoint)}`);
   }
 
   #accept(socket: Socket, endpoint: Endpoint): void {

@@ -72,7 +72,6 @@ export class HttpService implements Service {
     this.#ports = ports;
     this.#server = new HttpServer({ pages: this.#makePages(), onAnswered: (answered) => this.#log(answered) });
     this.#listener = new Listener({
-      service: 'http',
       endpoints,
       socketMode,
       maxConnections,

@@ -64,7 +64,6 @@ export class LmtpService implements Service {
     const { hostname, maxMessageBytes, idleMs = IDLE_MS } = options;
     this.#server = new LmtpServer({ hostname, maxMessageBytes, idleMs });
     this.#listener = new Listener({
-      service: 'lmtp',
       endpoints: options.endpoints,
       socketMode: options.socketMode,
       maxConnections: options.maxConnections,

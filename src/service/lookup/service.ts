@@ -30,7 +30,6 @@ export class LookupService implements Service {
   constructor(options: LookupServiceOptions, { logger, directory }: { logger: Logger; directory: LookupDirectory }) {
     const { endpoints, socketMode, maxConnections, isAllowed, passed, idleMs } = options;
     this.#listener = new Listener({
-      service: 'lookup',
       endpoints,
       socketMode,
       maxConnections,

@@ -32,7 +32,6 @@ export class PolicyService implements Service {
   constructor(options: PolicyServiceOptions, { logger, decider }: { logger: Logger; decider: PolicyDecider }) {
     const { endpoints, socketMode, maxConnections, isAllowed, passed, idleMs, exceededMessage } = options;
     this.#listener = new Listener({
-      service: 'policy',
       endpoints,
       socketMode,
       maxConnections,

@@ -61,7 +61,6 @@ export class SaslService implements Service {
     this.#mechanisms = options.mechanisms.map(getMechanism);
     this.#failureDelay = new FailureDelay(options.failureDelayMs);
     this.#listener = new Listener({
-      service: 'sasl',
       endpoints: options.endpoints,
       socketMode: options.socketMode,
       maxConnections: options.maxConnections,

@@ -19,7 +19,6 @@ function upperCaser(
 ): { listener: Listener; logger: CollectingLogger } {
   const logger = new CollectingLogger();
   const listener = new Listener({
-    service: 'test',
     endpoints: [{ kind: 'unix', path }],
     socketMode: 0o660,
     maxConnections: 100,

@@ -1,0 +1,74 @@
+/** The part of `app.ts` that builds what the verbs of the command work with. */
+import { createHasher } from './app-services.ts';
+import { createUsers, databasePath } from './app-users.ts';
+import type { ListDomains } from './cli/postfix.ts';
+import type { CliTools } from './cli/tools.ts';
+import type { Config } from './config/load-config.ts';
+import { domainOf } from './core/address.ts';
+import { describeError } from './core/errors.ts';
+import type { Logger } from './core/logger.ts';
+import { ABSENT, found, unavailable } from './core/outcome.ts';
+import { checkHome, expandHome } from './directory/home.ts';
+import { Resolver } from './directory/resolver.ts';
+import { openSqliteAdmin } from './store/sqlite/writer.ts';
+
+export function createCliTools(logger: Logger): CliTools {
+  return {
+    openAdmin: (config, { create }) =>
+      openSqliteAdmin({
+        path: databasePath(config),
+        create,
+        logger,
+        homes: { expand: (address) => expandHome(config.mail.home, address), check: checkHome },
+        makeDirectory: (source) => new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
+      }),
+    openDirectory: (config) => {
+      const users = createUsers(config, logger);
+      return {
+        directory: users.directory,
+        source: users.source,
+        homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
+        close: () => users.close(),
+      };
+    },
+    hashPassword: (config, password) => hashOnce(config, { password, logger }),
+  };
+}
+
+/** The names of all domains of ours, in order; unavailable when a userdb cannot be read. */
+export function createDomainList(tools: CliTools): ListDomains {
+  return async (config) => {
+    const names = new Set<string>();
+    try {
+      if (config.userdbs.some((db) => db.driver === 'sqlite'))
+        for (const name of listStored(config, tools)) names.add(name);
+      if (config.userdbs.some((db) => db.driver === 'passwd-file')) {
+        const users = tools.openDirectory(config);
+        for await (const { address } of users.source.accounts()) names.add(domainOf(address));
+        users.close();
+      }
+    } catch (error) {
+      return unavailable(describeError(error));
+    }
+    return names.size === 0 ? ABSENT : found([...names].toSorted());
+  };
+}
+
+function listStored(config: Config, tools: CliTools): string[] {
+  const admin = tools.openAdmin(config, { create: false });
+  try {
+    return admin.domains.list().map(({ name }) => name);
+  } finally {
+    admin.close();
+  }
+}
+
+async function hashOnce(config: Config, { password, logger }: { password: Buffer; logger: Logger }): Promise<string> {
+  const hasher = createHasher(config, logger);
+  await hasher.start();
+  try {
+    return await hasher.hash(password);
+  } finally {
+    await hasher.stop();
+  }
+}

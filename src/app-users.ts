@@ -1,0 +1,153 @@
+/**
+ * The part of `app.ts` that builds what knows accounts and what keeps their mail: the stores of the configuration, the
+ * one resolver on top of them, and the mail store with its one meter.
+ */
+import { join } from 'node:path';
+import type { Passdb } from './auth/passdb.ts';
+import { findSystemGid, findSystemUid, type Identity } from './cli/privileges.ts';
+import type { Config } from './config/load-config.ts';
+import { systemClock } from './core/clock.ts';
+import type { Logger } from './core/logger.ts';
+import { SourceChain } from './directory/chain.ts';
+import type { Directory } from './directory/directory.ts';
+import { Resolver } from './directory/resolver.ts';
+import type { DirectorySource } from './directory/source.ts';
+import { MailRoots } from './mail/mail-root.ts';
+import { MailStore } from './mail/mail-store.ts';
+import { NameMaker } from './mail/maildir-name.ts';
+import { nodeFileSystem } from './mail/node-file-system.ts';
+import { UsageThread } from './mail/usage-thread.ts';
+import { QuotaMeter } from './mail/usage.ts';
+import { PasswdFile } from './store/passwd-file/passwd-file.ts';
+import { migrateFile } from './store/sqlite/open.ts';
+import { SqliteReader } from './store/sqlite/reader.ts';
+
+/** The file of the embedded database in `state_dir`. */
+const DATABASE = 'postern.db';
+/** What `postern mailbox mount` remembers, in `state_dir`. */
+const MAIL_ROOTS = 'mail-roots.json';
+
+/** Where the embedded database is. */
+export function databasePath(config: Config): string {
+  return join(config.postern.stateDir, DATABASE);
+}
+
+/** Everything that knows accounts, and the one resolver on top. */
+export interface Users {
+  readonly directory: Directory;
+  readonly passdbs: readonly Passdb[];
+  /** All userdbs in the order of the configuration. */
+  readonly source: DirectorySource;
+  /** Users files by path: one read serves a passdb and a userdb. */
+  readonly files: ReadonlyMap<string, PasswdFile>;
+  /** Whether the directory can answer at all. */
+  isHealthy(): Promise<boolean>;
+  /** Brings the embedded database to this program's schema, if it is there. */
+  migrate(): void;
+  close(): void;
+}
+
+export function createUsers(config: Config, logger: Logger): Users {
+  const path = databasePath(config);
+  const database = new SqliteReader({ name: 'local', path, logger });
+  const files = new Map<string, PasswdFile>();
+  const openFile = (name: string, file: string, defaultScheme?: string): PasswdFile => {
+    const known = files.get(file);
+    if (known !== undefined) return known;
+    const ids = { findUid: findSystemUid, findGid: findSystemGid };
+    const opened = new PasswdFile({ name, path: file, defaultScheme, ids, logger });
+    files.set(file, opened);
+    return opened;
+  };
+  const passdbs = config.passdbs.map((db) =>
+    db.driver === 'sqlite' ? database : openFile(db.name, db.path, db.defaultScheme),
+  );
+  const userdbs = config.userdbs.map((db) => (db.driver === 'sqlite' ? database : openFile(db.name, db.path)));
+  const source = new SourceChain(userdbs);
+  const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
+  return {
+    directory: new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
+    passdbs,
+    source,
+    files,
+    isHealthy: async () => (await source.findDomain('localhost')).kind !== 'unavailable',
+    migrate: () => {
+      if (!usesDatabase) return;
+      try {
+        migrateFile({ path, logger });
+      } catch (error) {
+        // Every lookup says "unavailable" until it is mended; the other services go on (RULES 7).
+        logger.error('store.fault', { path, err: error }, 'Cannot use the embedded database');
+      }
+    },
+    close: () => database.close(),
+  };
+}
+
+/** The mail roots of the configuration, with what is remembered of them (RULES 8). */
+export function createMailRoots(config: Config, logger: Logger): MailRoots {
+  const { mail, postern } = config;
+  return new MailRoots({
+    files: nodeFileSystem,
+    roots: mail.roots,
+    statePath: join(postern.stateDir, MAIL_ROOTS),
+    logger,
+  });
+}
+
+export interface Mail {
+  readonly store: MailStore;
+  readonly meter: QuotaMeter;
+  stop(): Promise<void>;
+}
+
+export function createMail(
+  config: Config,
+  { logger, identity }: { readonly logger: Logger; readonly identity: Identity | undefined },
+): Mail {
+  const { mail, quota, postern } = config;
+  const location = {
+    home: mail.home,
+    location: mail.location,
+    roots: mail.roots,
+    uid: identity?.uid ?? process.getuid?.() ?? 0,
+    gid: identity?.gid ?? process.getgid?.() ?? 0,
+  };
+  const roots = createMailRoots(config, logger);
+  const names = new NameMaker(postern.hostname, systemClock);
+  const thread = new UsageThread(logger);
+  const meter = new QuotaMeter({
+    settings: location,
+    roots,
+    names,
+    defaults: quota.rule,
+    thread,
+    clock: systemClock,
+    logger,
+  });
+  const store = new MailStore({
+    settings: {
+      location,
+      separator: mail.separator,
+      savesToDetail: mail.saveToDetailMailbox,
+      canCreateFolders: mail.ldaMailboxAutocreate,
+      fullMailbox: quota.exceededCode === 452 ? 'defer' : 'refuse',
+      retryWindowMs: mail.retryWindowMs,
+      stateDirectory: postern.stateDir,
+    },
+    files: nodeFileSystem,
+    roots,
+    meter,
+    names,
+    clock: systemClock,
+    logger,
+  });
+  return {
+    store,
+    meter,
+    stop: async () => {
+      await store.stop();
+      await thread.stop();
+    },
+  };
+}
