@@ -25,14 +25,10 @@ export async function findAskedDomain(
   return ABSENT;
 }
 
-/** Reads an address of a query. FairEmail sends a raw `+`, which form decoding makes a blank. */
-export function readQueryAddress(text: string): string {
-  return text.trim().replaceAll(' ', '+');
-}
-
 function listDomains({ address, host }: { address: string | undefined; host: string | undefined }): Set<string> {
   const names = new Set<string>();
-  const ofAddress = address === undefined ? undefined : parseAddress(readQueryAddress(address))?.domain;
+  // FairEmail sends a raw `+`, which form decoding makes a blank: harmless, since only the domain is wanted.
+  const ofAddress = parseAddress(address?.trim() ?? '')?.domain;
   if (ofAddress !== undefined) names.add(ofAddress);
   const ofHost = host === undefined ? undefined : readHost(host);
   if (ofHost === undefined) return names;

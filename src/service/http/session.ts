@@ -25,7 +25,6 @@ export class HttpSession implements Session {
   /** Takes note of a request; `response` is the one that answers it. */
   begin(response: ServerResponse): void {
     this.#owedCount += 1;
-    if (this.#isDraining) response.shouldKeepAlive = false;
     response.once('close', () => {
       this.#owedCount -= 1;
       this.#timer.refresh();

@@ -416,6 +416,19 @@ describe('the http service', () => {
     assert.deepEqual(heard, { text: '', isClosed: true });
   });
 
+  it('gives every request on a connection its own time', async (t) => {
+    const { path } = await start(t, { exchangeLimitMs: 400 });
+    const socket = connect({ path });
+    t.after(() => socket.destroy());
+    let heard = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (heard += chunk));
+    for (const count of [1, 2, 3]) {
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      await waitFor(`answer ${count}`, () => heard.split('ok\n').length > count, 1000);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  });
+
   it('RULES 19: answers 503 when there are too many connections', async (t) => {
     const { path } = await start(t, { maxConnections: 1 });
     const first = connect({ path });
