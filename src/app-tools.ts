@@ -1,7 +1,9 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
+import { HashPool } from './auth/hash-pool.ts';
 import { createHasher } from './app-services.ts';
 import { createUsers, databasePath } from './app-users.ts';
 import type { ListDomains } from './cli/postfix.ts';
+import type { WithHasher } from './cli/pw.ts';
 import type { CliTools } from './cli/tools.ts';
 import type { Config } from './config/load-config.ts';
 import { domainOf } from './core/address.ts';
@@ -11,6 +13,9 @@ import { ABSENT, found, unavailable } from './core/outcome.ts';
 import { checkHome, expandHome } from './directory/home.ts';
 import { Resolver } from './directory/resolver.ts';
 import { openSqliteAdmin } from './store/sqlite/writer.ts';
+
+/** What `postern pw` makes where nobody says otherwise; the default of `[auth] default_scheme`. */
+const NEW_PASSWORD_SCHEME = 'ARGON2ID';
 
 export function createCliTools(logger: Logger): CliTools {
   return {
@@ -31,7 +36,7 @@ export function createCliTools(logger: Logger): CliTools {
         close: () => users.close(),
       };
     },
-    hashPassword: (config, password) => hashOnce(config, { password, logger }),
+    hashPassword: (config, password) => lend(createHasher(config, logger), (hasher) => hasher.hash(password)),
   };
 }
 
@@ -63,11 +68,16 @@ function listStored(config: Config, tools: CliTools): string[] {
   }
 }
 
-async function hashOnce(config: Config, { password, logger }: { password: Buffer; logger: Logger }): Promise<string> {
-  const hasher = createHasher(config, logger);
+/** Lends a hasher that needs no configuration, to make and test hashes (`postern pw`). */
+export function createHasherLoan(logger: Logger): WithHasher {
+  return (use) => lend(new HashPool({ defaultScheme: NEW_PASSWORD_SCHEME, logger }), use);
+}
+
+/** Starts a hasher for one use and stops it whatever happens: its threads would hold the process. */
+async function lend<T>(hasher: HashPool, use: (hasher: HashPool) => Promise<T>): Promise<T> {
   await hasher.start();
   try {
-    return await hasher.hash(password);
+    return await use(hasher);
   } finally {
     await hasher.stop();
   }

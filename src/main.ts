@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createCliTools, createDomainList } from './app-tools.ts';
+import { createCliTools, createDomainList, createHasherLoan } from './app-tools.ts';
 import { createApp, type App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
@@ -19,6 +19,7 @@ import { dropPrivileges, findIdentity, isRoot, type Identity } from './cli/privi
 import { createTerminal } from './cli/process-terminal.ts';
 import { runProgram } from './cli/program.ts';
 import { postfixVerb } from './cli/postfix.ts';
+import { pwVerb } from './cli/pw.ts';
 import { serveVerb, type ServeOptions } from './cli/serve.ts';
 import { userVerb } from './cli/user.ts';
 import { loadConfig, type Config } from './config/load-config.ts';
@@ -56,6 +57,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     accountVerb(tools),
     aliasVerb(tools),
     userVerb(tools),
+    pwVerb(createHasherLoan(verbLog.logger)),
     postfixVerb(listDomains),
   ],
   terminal,
