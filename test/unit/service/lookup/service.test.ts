@@ -232,7 +232,7 @@ describe('the lookup service answers', () => {
 describe('the lookup service', () => {
   const maps = ['domain example.com', 'recipient bob@example.com', 'alias team@example.com', 'sender bob@example.com'];
 
-  it('says TEMP, never NOTFOUND, during an outage of the directory', async (t) => {
+  it('RULES 7: says TEMP, never NOTFOUND, during an outage of the directory', async (t) => {
     const { path, source, logger, service } = await start(t);
     source.outage = 'database is locked';
     assert.deepEqual(
