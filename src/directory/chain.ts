@@ -17,6 +17,8 @@ export class SourceChain implements DirectorySource {
 
   /** A domain may be known to several sources; what only one of them says about it holds. */
   async findDomain(name: string): Promise<Lookup<Domain>> {
+    const [only, second] = this.#sources;
+    if (only !== undefined && second === undefined) return only.findDomain(name);
     const answers = await this.#askAll((source) => source.findDomain(name));
     const domains = foundIn(answers);
     if (domains.length === 0) return notFound(answers);

@@ -5,7 +5,7 @@
  * with the mailbox makes mail wait, and both are reported.
  */
 import type { PassdbEntry } from '../../auth/passdb.ts';
-import { normalizeLogin, parseNormalized } from '../../core/address.ts';
+import { foldCase, parseNormalized } from '../../core/address.ts';
 import type { Account } from '../../directory/source.ts';
 import { applyExtraFields } from './extra-fields.ts';
 import { readId, type LineDraft, type SystemIds } from './line-draft.ts';
@@ -33,22 +33,32 @@ export function parseLine(text: string, options: LineOptions): PasswdUser | unde
   const line = text.endsWith('\r') ? text.slice(0, -1) : text;
   if (line === '' || line.startsWith('#') || line.startsWith(':')) return undefined;
   const [user = '', password = '', uid = '', gid = '', , home = '', , ...rest] = line.split(':');
-  const name = normalizeLogin(user);
-  const draft: LineDraft = {
+  const address = parseNormalized(user);
+  const name = address ?? foldCase(user);
+  const draft = makeDraft(home, options.ids);
+  readIds(draft, { uid, gid });
+  applyExtraFields(draft, joinExtra(rest), name);
+  checkHome(draft);
+  const login = makeLogin(draft, { name, stored: readPassword(password, options.defaultScheme) });
+  return {
+    name,
+    login,
+    account: address === undefined ? undefined : makeAccount(draft, address, options),
+    faults: draft.faults,
+  };
+}
+
+function makeDraft(home: string, ids: SystemIds): LineDraft {
+  return {
     canLogin: true,
     receive: 'accept',
     isPasswordless: false,
     allowNets: [],
     quota: {},
-    ids: options.ids,
+    ids,
     home: home === '' ? undefined : home,
     faults: [],
   };
-  readIds(draft, { uid, gid });
-  applyExtraFields(draft, joinExtra(rest), name);
-  checkHome(draft);
-  const login = makeLogin(draft, { name, stored: readPassword(password, options.defaultScheme) });
-  return { name, login, account: makeAccount(draft, name, options), faults: draft.faults };
 }
 
 /** Adds the scheme that a password field without one has: that of its `[13]` ending, or the default. */
@@ -94,8 +104,7 @@ function makeLogin(draft: LineDraft, { name, stored }: { name: string; stored: s
   return { user: name, password: stored, isPasswordless, canLogin, allowNets };
 }
 
-function makeAccount(draft: LineDraft, name: string, { source }: LineOptions): Account | undefined {
-  if (parseNormalized(name) !== name) return undefined;
+function makeAccount(draft: LineDraft, address: string, { source }: LineOptions): Account {
   const { canLogin, receive, host, home, mail, uid, gid, quota } = draft;
-  return { address: name, source, canLogin, canSend: true, receive, host, home, mail, uid, gid, quota };
+  return { address, source, canLogin, canSend: true, receive, host, home, mail, uid, gid, quota };
 }

@@ -20,8 +20,10 @@ import { parseTable, readContent, readStamp, type FileStamp, type LineFault, typ
 
 /** Dovecot's interval, and the second in which a change must bite. */
 const CHECK_INTERVAL_MS = 1000;
-/** What one lookup may wait for a look at the file. */
+/** What one lookup may wait for a look at the file while the last good version could answer. */
 const MAX_WAIT_MS = 500;
+/** The same when there is nothing to answer from: SASL still has its 8 s (DESIGN 1.3). */
+const FIRST_WAIT_MS = 3000;
 /** File times move in steps of some milliseconds: two writes within one step can look like one version. */
 const SETTLE_MS = 50;
 /** Enough to see what is wrong; the rest is counted. */
@@ -113,7 +115,8 @@ export class PasswdFile implements Passdb, DirectorySource {
     const isDue = Math.abs(now - this.#checkedAt) >= CHECK_INTERVAL_MS;
     const check = this.#check ?? (isDue ? this.#start(false) : undefined);
     if (check === undefined) return this.#table;
-    const waitMs = MAX_WAIT_MS - (now - check.startedAt);
+    const limitMs = this.#table === undefined ? FIRST_WAIT_MS : MAX_WAIT_MS;
+    const waitMs = limitMs - (now - check.startedAt);
     if (waitMs > 0) await settleWithin<unknown>(check.done, waitMs, () => undefined);
     return this.#table;
   }

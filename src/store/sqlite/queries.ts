@@ -108,8 +108,9 @@ export class DirectoryQueries {
     return { address, targets: rows.map((row) => row.target), sendAs: first.send_as === 1 };
   }
 
-  findSenders(address: string): string[] {
-    return this.#senders.all(address, `@${domainOf(address)}`).map((row) => row.address);
+  findSenders(address: string): string[] | undefined {
+    const rows = this.#senders.all(address, `@${domainOf(address)}`);
+    return rows.length === 0 ? undefined : rows.map((row) => row.address);
   }
 
   /** Finds a login name, also under the domain its own domain stands for (RULES 43). */

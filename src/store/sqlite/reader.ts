@@ -1,6 +1,6 @@
 /**
  * The daemon's view of the embedded database: read-only, never waiting, answering SASL and the resolver from one
- * file (RULES 32). It does not write, migrate or cache.
+ * file (RULES 32). It does not write or migrate, and keeps no answer past the next commit.
  *
  * States: *closed* (nothing open; tried again at most every 250 ms), *open* (the file at `path` is the one we hold).
  * A file that is missing, replaced, damaged, locked or of another version makes every answer "unavailable", as does
@@ -9,6 +9,7 @@
  */
 import type Database from 'better-sqlite3';
 import { statSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Passdb, PassdbEntry } from '../../auth/passdb.ts';
 import { normalizeLogin } from '../../core/address.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
@@ -16,6 +17,7 @@ import { describeError, errorCode } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { ABSENT, found, unavailable, type Lookup } from '../../core/outcome.ts';
 import type { Account, Alias, DirectorySource, Domain } from '../../directory/source.ts';
+import { DataVersion, KeptAnswers } from './kept-answers.ts';
 import { checkVersion, openForReading } from './open.ts';
 import { DirectoryQueries } from './queries.ts';
 
@@ -35,9 +37,25 @@ export interface SqliteReaderOptions {
 interface OpenFile {
   readonly database: Database.Database;
   readonly queries: DirectoryQueries;
+  readonly version: DataVersion;
+  readonly domains: KeptAnswers<Domain>;
+  readonly accounts: KeptAnswers<Account>;
+  readonly aliases: KeptAnswers<Alias>;
+  readonly senders: KeptAnswers<readonly string[]>;
+  readonly logins: KeptAnswers<PassdbEntry>;
   /** Device and inode. */
   readonly identity: string;
 }
+
+/** One lookup: where its answer is kept, and how it is found. */
+interface Question<T> {
+  readonly kept: KeptAnswers<T>;
+  readonly key: string;
+  readonly find: (queries: DirectoryQueries) => T | undefined;
+}
+
+/** An empty directory is an outage (RULES 7). */
+const EMPTY = 'no domain in the database';
 
 export class SqliteReader implements DirectorySource, Passdb {
   readonly name: string;
@@ -58,34 +76,34 @@ export class SqliteReader implements DirectorySource, Passdb {
   }
 
   findDomain(name: string): Promise<Lookup<Domain>> {
-    return this.#ask((queries) => queries.findDomain(name));
+    return this.#ask((file) => ({ kept: file.domains, key: name, find: (q) => q.findDomain(name) }));
   }
 
   findAccount(address: string): Promise<Lookup<Account>> {
-    return this.#ask((queries) => queries.findAccount(address));
+    return this.#ask((file) => ({ kept: file.accounts, key: address, find: (q) => q.findAccount(address) }));
   }
 
   findAlias(address: string): Promise<Lookup<Alias>> {
-    return this.#ask((queries) => queries.findAlias(address));
+    return this.#ask((file) => ({ kept: file.aliases, key: address, find: (q) => q.findAlias(address) }));
   }
 
   findSenders(address: string): Promise<Lookup<readonly string[]>> {
-    return this.#ask((queries) => {
-      const senders = queries.findSenders(address);
-      return senders.length === 0 ? undefined : senders;
-    });
+    return this.#ask((file) => ({ kept: file.senders, key: address, find: (q) => q.findSenders(address) }));
   }
 
   find(username: string): Promise<Lookup<PassdbEntry>> {
-    return this.#ask((queries) => queries.findLogin(normalizeLogin(username)));
+    const name = normalizeLogin(username);
+    return this.#ask((file) => ({ kept: file.logins, key: name, find: (q) => q.findLogin(name) }));
   }
 
   /** Lists every account; throws when the database cannot be read to its end. */
   async *accounts(): AsyncIterable<Account> {
     let after = '';
     for (;;) {
+      // Other lookups have their turn between chunks.
+      await nextTurn();
       const from = after;
-      const chunk = await this.#ask((queries) => queries.listAccounts(from, LIST_CHUNK));
+      const chunk = this.#answer(({ queries }) => found(queries.listAccounts(from, LIST_CHUNK)));
       if (chunk.kind !== 'found') throw new Error(`Cannot list accounts of "${this.name}": database unavailable`);
       yield* chunk.value;
       const last = chunk.value.at(-1);
@@ -100,19 +118,27 @@ export class SqliteReader implements DirectorySource, Passdb {
     this.#release();
   }
 
-  /** Asks one question; `undefined` is "absent" unless there is no domain at all. */
-  #ask<T>(question: (queries: DirectoryQueries) => T | undefined): Promise<Lookup<T>> {
-    return Promise.resolve(this.#answer(question));
+  #ask<T>(pose: (file: OpenFile) => Question<T>): Promise<Lookup<T>> {
+    const lookup = this.#answer((file) => {
+      const { kept, key, find } = pose(file);
+      return kept.get(key, file.version.read(), () => {
+        const value = find(file.queries);
+        if (value !== undefined) return found(value);
+        return file.queries.hasDomain() ? ABSENT : unavailable(EMPTY);
+      });
+    });
+    return Promise.resolve(lookup);
   }
 
-  #answer<T>(question: (queries: DirectoryQueries) => T | undefined): Lookup<T> {
+  /** Runs one lookup on the open file; whatever goes wrong is "unavailable". */
+  #answer<T>(lookUp: (file: OpenFile) => Lookup<T>): Lookup<T> {
     try {
-      const queries = this.#current();
-      if (queries === undefined) return unavailable(this.#fault ?? 'database closed');
-      const value = question(queries);
-      if (value === undefined && !queries.hasDomain()) return this.#fail(new Error('no domain in the database'));
+      const file = this.#current();
+      if (file === undefined) return unavailable(this.#fault ?? 'database closed');
+      const lookup = lookUp(file);
+      if (lookup.kind === 'unavailable') return this.#fail(new Error(lookup.reason));
       this.#recover();
-      return value === undefined ? ABSENT : found(value);
+      return lookup;
     } catch (error) {
       // A lock passes, and the file is still the right one; after anything else it is opened anew.
       if (!isLock(error)) this.#release();
@@ -120,24 +146,34 @@ export class SqliteReader implements DirectorySource, Passdb {
     }
   }
 
-  /** The queries of the file that is at `path` now; undefined while a failed try is too fresh to repeat. */
-  #current(): DirectoryQueries | undefined {
+  /** The file that is at `path` now; undefined while a failed try is too fresh to repeat. */
+  #current(): OpenFile | undefined {
     const now = this.#clock.now();
     const isFresh = Math.abs(now - this.#checkedAt) < CHECK_INTERVAL_MS;
-    if (isFresh || this.#isClosed) return this.#file?.queries;
+    if (isFresh || this.#isClosed) return this.#file;
     this.#checkedAt = now;
     const { dev, ino } = statSync(this.#path, { bigint: true });
     const identity = `${dev}:${ino}`;
     if (this.#file !== undefined && this.#file.identity !== identity) this.#release();
     if (this.#file !== undefined) checkVersion(this.#file.database);
     this.#file ??= this.#open(identity);
-    return this.#file.queries;
+    return this.#file;
   }
 
   #open(identity: string): OpenFile {
     const database = openForReading(this.#path);
     try {
-      return { database, queries: new DirectoryQueries(database, this.name), identity };
+      return {
+        database,
+        identity,
+        queries: new DirectoryQueries(database, this.name),
+        version: new DataVersion(database, this.#clock),
+        domains: new KeptAnswers(),
+        accounts: new KeptAnswers(),
+        aliases: new KeptAnswers(),
+        senders: new KeptAnswers(),
+        logins: new KeptAnswers(),
+      };
     } catch (error) {
       database.close();
       throw error;

@@ -130,7 +130,7 @@ export class TransactionSource implements DirectorySource {
     return Promise.resolve(toLookup(this.#queries.findAlias(address)));
   }
   findSenders(address: string): Promise<Lookup<readonly string[]>> {
-    return Promise.resolve(found(this.#queries.findSenders(address)));
+    return Promise.resolve(toLookup<readonly string[]>(this.#queries.findSenders(address)));
   }
   async *accounts(): AsyncIterable<Account> {
     yield* this.#queries.listAccounts('', Number.MAX_SAFE_INTEGER);
