@@ -266,7 +266,7 @@ function mergeSettings(base: Settings, changes: Settings): Settings {
 }
 
 /** The built program, or a copy of it where the checkout is closed to the user Postern runs as. */
-function findProgram(folder: string): string {
+export function findProgram(folder: string): string {
   const root = join(import.meta.dirname, '../../..');
   const program = join(root, 'dist/src/postern.cjs');
   assert.ok(existsSync(program), `${program} is missing: npm run build`);
