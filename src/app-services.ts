@@ -3,9 +3,9 @@
  * the ports it needs.
  */
 import { PasswordAuthenticator } from './auth/authenticator.ts';
-import { HashPool } from './auth/hash-pool.ts';
+import type { HashPool } from './auth/hash-pool.ts';
 import { isLoopback, parseNetworks } from './auth/networks.ts';
-import type { Mail, Users } from './app-users.ts';
+import { createHasher, type Mail, type Users } from './app-users.ts';
 import type { Config } from './config/load-config.ts';
 import { systemClock } from './core/clock.ts';
 import type { Endpoint } from './core/endpoint.ts';
@@ -51,12 +51,6 @@ interface ListenSlice {
   readonly maxConnections: number;
   readonly allowNets: readonly string[];
   readonly idleTimeoutMs: number;
-}
-
-export function createHasher(config: Config, logger: Logger): HashPool {
-  const { defaultScheme, hashQueue, hashWorkers } = config.auth;
-  const workers = hashWorkers === 0 ? {} : { workerCount: hashWorkers };
-  return new HashPool({ defaultScheme, maxQueued: hashQueue, ...workers, logger });
 }
 
 export function createServices(parts: ServiceParts): Services {

@@ -1,7 +1,6 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
 import { HashPool } from './auth/hash-pool.ts';
-import { createHasher } from './app-services.ts';
-import { createUsers, databasePath } from './app-users.ts';
+import { createHasher, createUsers, databasePath } from './app-users.ts';
 import type { ListDomains } from './cli/postfix.ts';
 import type { WithHasher } from './cli/pw.ts';
 import type { CliTools } from './cli/tools.ts';
@@ -17,18 +16,19 @@ import { openSqliteAdmin } from './store/sqlite/writer.ts';
 /** What `postern pw` makes where nobody says otherwise; the default of `[auth] default_scheme`. */
 const NEW_PASSWORD_SCHEME = 'ARGON2ID';
 
-export function createCliTools(logger: Logger): CliTools {
+/** `openLog` is called when a verb first needs a store or a hasher. */
+export function createCliTools(openLog: () => Logger): CliTools {
   return {
     openAdmin: (config, { create }) =>
       openSqliteAdmin({
         path: databasePath(config),
         create,
-        logger,
+        logger: openLog(),
         homes: { expand: (address) => expandHome(config.mail.home, address), check: checkHome },
         makeDirectory: (source) => new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
       }),
     openDirectory: (config) => {
-      const users = createUsers(config, logger);
+      const users = createUsers(config, openLog());
       return {
         directory: users.directory,
         source: users.source,
@@ -36,7 +36,7 @@ export function createCliTools(logger: Logger): CliTools {
         close: () => users.close(),
       };
     },
-    hashPassword: (config, password) => lend(createHasher(config, logger), (hasher) => hasher.hash(password)),
+    hashPassword: (config, password) => lend(createHasher(config, openLog()), (hasher) => hasher.hash(password)),
   };
 }
 
@@ -69,8 +69,8 @@ function listStored(config: Config, tools: CliTools): string[] {
 }
 
 /** Lends a hasher that needs no configuration, to make and test hashes (`postern pw`). */
-export function createHasherLoan(logger: Logger): WithHasher {
-  return (use) => lend(new HashPool({ defaultScheme: NEW_PASSWORD_SCHEME, logger }), use);
+export function createHasherLoan(openLog: () => Logger): WithHasher {
+  return (use) => lend(new HashPool({ defaultScheme: NEW_PASSWORD_SCHEME, logger: openLog() }), use);
 }
 
 /** Starts a hasher for one use and stops it whatever happens: its threads would hold the process. */

@@ -3,6 +3,7 @@
  * one resolver on top of them, and the mail store with its one meter.
  */
 import { join } from 'node:path';
+import { HashPool } from './auth/hash-pool.ts';
 import type { Passdb } from './auth/passdb.ts';
 import { findSystemGid, findSystemUid, type Identity } from './cli/privileges.ts';
 import type { Config } from './config/load-config.ts';
@@ -82,6 +83,13 @@ export function createUsers(config: Config, logger: Logger): Users {
     },
     close: () => database.close(),
   };
+}
+
+/** The hasher of the configuration; start it before its first use. */
+export function createHasher(config: Config, logger: Logger): HashPool {
+  const { defaultScheme, hashQueue, hashWorkers } = config.auth;
+  const workers = hashWorkers === 0 ? {} : { workerCount: hashWorkers };
+  return new HashPool({ defaultScheme, maxQueued: hashQueue, ...workers, logger });
 }
 
 /** The mail roots of the configuration, with what is remembered of them (RULES 8). */

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createCliTools, createDomainList, createHasherLoan } from './app-tools.ts';
-import { createApp, type App } from './app.ts';
+import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
 import { checkVerb } from './cli/check.ts';
@@ -40,9 +40,7 @@ const EXIT_AFTER_SECOND_SIGNAL = 1;
 const version = readVersion();
 const terminal = createTerminal({ input: process.stdin, output: process.stdout, errors: process.stderr });
 
-// Verbs speak through the terminal; what a store has to say while they work goes to standard error.
-const verbLog = openLogging({ level: 'warn', format: 'pretty', fd: process.stderr.fd });
-const tools = createCliTools(verbLog.logger);
+const tools = createCliTools(openVerbLog);
 const listDomains = createDomainList(tools);
 
 process.umask(UMASK);
@@ -57,7 +55,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     accountVerb(tools),
     aliasVerb(tools),
     userVerb(tools),
-    pwVerb(createHasherLoan(verbLog.logger)),
+    pwVerb(createHasherLoan(openVerbLog)),
     postfixVerb(listDomains),
   ],
   terminal,
@@ -65,6 +63,11 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   version,
   onConfig: dropForConfig,
 });
+
+/** Verbs speak through the terminal; what a store has to say while they work goes to standard error. */
+function openVerbLog(): Logger {
+  return openLogging({ level: 'warn', format: 'pretty', fd: process.stderr.fd }).logger;
+}
 
 /** Runs the daemon until a signal or a fault; the exit code. */
 async function runDaemon({ configPath, hasGuide }: ServeOptions): Promise<number> {
@@ -76,6 +79,8 @@ async function runDaemon({ configPath, hasGuide }: ServeOptions): Promise<number
   const passed = takePassedSockets(process.env, process.pid);
   logger.info('process.starting', { pid: process.pid, config: config.file, version });
 
+  // Loaded here: a verb needs none of the services.
+  const { createApp } = await import('./app.ts');
   const app = createApp({ config, logging, passed, identity, version });
   const ending = watchEnd(logger);
   try {

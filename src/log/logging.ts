@@ -3,9 +3,10 @@
  * taken out by path. Lines of level warn and error are written before the call returns, so that a crash loses none of
  * them; debug and info at the end of the turn. Loggers made before a change of the level follow it.
  */
+import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { pino, type Logger as Pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import type { prettyFactory as PrettyFactory } from 'pino-pretty';
 import type { LogEvent, LogFields, Logger } from '../core/logger.ts';
 import { LineWriter } from './line-writer.ts';
 
@@ -50,6 +51,8 @@ const SECRET_FIELDS = [
 ];
 const STDOUT = 1;
 
+const load = createRequire(import.meta.url);
+
 /** Opens the log. What still waits at the exit of the process is written then. */
 export function openLogging({ level, format, fd = STDOUT }: LoggingOptions): Logging {
   const threshold = { weight: WEIGHTS[level] };
@@ -80,6 +83,9 @@ export function openLogging({ level, format, fd = STDOUT }: LoggingOptions): Log
 
 /** Lines for people: time, level, event, message, then the fields. */
 function prettify(writer: LineWriter, isColored: boolean): { write(line: string): void } {
+  // Loaded only where a person reads: it takes a tenth of a second, and most verbs and every service write none of it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` has no types
+  const { prettyFactory } = load('pino-pretty') as { readonly prettyFactory: typeof PrettyFactory };
   const format = prettyFactory({
     colorize: isColored,
     singleLine: true,
