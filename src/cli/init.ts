@@ -24,6 +24,7 @@ interface InitOptions {
 /** Sockets are for the group too, and the files in the directory take its group (DESIGN 1.8). */
 const SOCKET_DIRECTORY_MODE = 0o2750;
 const PRIVATE_MODE = 0o700;
+const DIRECTORY_MODE = 0o750;
 const CONFIG_MODE = 0o640;
 
 export function initVerb(tools: CliTools): Verb {
@@ -107,7 +108,7 @@ async function addFirst(
 }
 
 function makeDirectories(dir: string): void {
-  mkdirSync(dir, { recursive: true });
+  mkdirSync(dir, { recursive: true, mode: DIRECTORY_MODE });
   for (const [name, mode] of [
     ['state', PRIVATE_MODE],
     ['mail', PRIVATE_MODE],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   mkdtempSync,
@@ -193,9 +194,25 @@ describe('PasswdFile', () => {
     assert.ok(login.kind === 'found' && login.value.password === `{PLAIN}${secret}`, 'the first of two is kept');
   });
 
-  it('is unavailable for a directory or a fifo in its place, without waiting', async () => {
-    const odd = new PasswdFile({ name: 'odd', path: folder, logger, clock });
-    assert.equal((await odd.find('bob@d.test')).kind, 'unavailable');
-    assert.equal(logger.of('passwd-file.kept').length, 1);
+  it('asks for each system name once a load, however many lines it stands in (RULES 13)', async () => {
+    const asked: string[] = [];
+    const findUid = (name: string): undefined => void asked.push(`uid ${name}`);
+    const findGid = (name: string): number => asked.push(`gid ${name}`);
+    const own = new PasswdFile({ name: 'own', path, logger, clock, ids: { findUid, findGid } });
+    writeFileSync(path, 'a@d.test:x:gone:mail\nb@d.test:x:gone:mail\nc@d.test:x:1:1\n');
+    assert.equal((await own.find('a@d.test')).kind, 'found');
+    assert.deepEqual(asked, ['uid gone', 'gid mail']);
+  });
+
+  it('is unavailable for a directory or a fifo in its place, without waiting for a writer', async () => {
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    for (const odd of [folder, fifo]) {
+      const own = new PasswdFile({ name: 'odd', path: odd, logger, clock });
+      const startedAt = performance.now();
+      assert.equal((await own.find('bob@d.test')).kind, 'unavailable');
+      assert.ok(performance.now() - startedAt < 2000);
+    }
+    assert.equal(logger.of('passwd-file.kept').length, 2);
   });
 });

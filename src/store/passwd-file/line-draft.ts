@@ -9,8 +9,8 @@ const UNKNOWN_ID = -1;
 
 /** Looks system names up; undefined when there is no such user or group. */
 export interface SystemIds {
-  findUid(name: string): number | undefined;
-  findGid(name: string): number | undefined;
+  readonly findUid: (name: string) => number | undefined;
+  readonly findGid: (name: string) => number | undefined;
 }
 
 /** A line while it is read. */

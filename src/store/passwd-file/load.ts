@@ -7,6 +7,7 @@ import { open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { domainOf } from '../../core/address.ts';
 import { describeError } from '../../core/errors.ts';
+import type { SystemIds } from './line-draft.ts';
 import { parseLine, type LineOptions, type PasswdUser } from './line.ts';
 
 /** Three million users; past this it is not a users file. */
@@ -70,12 +71,13 @@ export async function parseTable(bytes: Buffer, options: LineOptions): Promise<P
   const users = new Map<string, PasswdUser>();
   const domains = new Set<string>();
   const faults: LineFault[] = [];
+  const lineOptions = { ...options, ids: rememberIds(options.ids) };
   let number = 0;
   for (let start = 0; start < bytes.length;) {
     const feed = bytes.indexOf(0x0a, start);
     const end = feed === -1 ? bytes.length : feed;
     number += 1;
-    const user = parseLine(bytes.toString('utf8', start, end), options);
+    const user = parseLine(bytes.toString('utf8', start, end), lineOptions);
     start = end + 1;
     if (number % LINES_PER_TURN === 0) await nextTurn();
     if (user === undefined) continue;
@@ -88,6 +90,19 @@ export async function parseTable(bytes: Buffer, options: LineOptions): Promise<P
     if (user.account !== undefined) domains.add(domainOf(user.name));
   }
   return { users, domains, faults };
+}
+
+/** The same few names stand in every line, and asking the system's name service takes milliseconds. */
+function rememberIds({ findUid, findGid }: SystemIds): SystemIds {
+  return { findUid: remember(findUid), findGid: remember(findGid) };
+}
+
+function remember(find: (name: string) => number | undefined): (name: string) => number | undefined {
+  const known = new Map<string, number | undefined>();
+  return (name) => {
+    if (!known.has(name)) known.set(name, find(name));
+    return known.get(name);
+  };
 }
 
 async function digestBytes(bytes: Buffer): Promise<string> {
