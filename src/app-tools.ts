@@ -48,15 +48,22 @@ export function createDomainList(tools: CliTools): ListDomains {
       if (config.userdbs.some((db) => db.driver === 'sqlite'))
         for (const name of listStored(config, tools)) names.add(name);
       if (config.userdbs.some((db) => db.driver === 'passwd-file')) {
-        const users = tools.openDirectory(config);
-        for await (const { address } of users.source.accounts()) names.add(domainOf(address));
-        users.close();
+        for await (const address of listAddresses(config, tools)) names.add(domainOf(address));
       }
     } catch (error) {
       return unavailable(describeError(error));
     }
     return names.size === 0 ? ABSENT : found([...names].toSorted());
   };
+}
+
+async function* listAddresses(config: Config, tools: CliTools): AsyncIterable<string> {
+  const users = tools.openDirectory(config);
+  try {
+    for await (const { address } of users.source.accounts()) yield address;
+  } finally {
+    users.close();
+  }
 }
 
 function listStored(config: Config, tools: CliTools): string[] {
