@@ -43,7 +43,7 @@ const MAX_TRUSTED = 10_000;
 export class Maildirs {
   readonly #options: MaildirOptions;
   readonly #trusted = new Map<string, { ready: ReadyMaildir; untilMs: number }>();
-  /** By root: directories being made. Nobody relies on one before it is durable. */
+  /** By Maildir++ root: what is being made there. Nobody relies on it before it is durable. */
   readonly #making = new Map<string, Promise<unknown>>();
 
   constructor(options: MaildirOptions) {
@@ -60,16 +60,16 @@ export class Maildirs {
     const wanted = folder === undefined ? location.inbox : join(location.path, folder);
     const trusted = this.#trusted.get(wanted);
     if (trusted !== undefined && trusted.untilMs > this.#options.clock.now()) return trusted.ready;
-    await this.#making.get(location.root);
+    await this.#making.get(location.path);
 
     const found = await this.#find(wanted, location);
     if (found !== undefined) return this.#trust(wanted, found);
-    if (folder === undefined) return this.#oneAtATime(location.root, () => this.#make(wanted, location));
+    if (folder === undefined) return this.#oneAtATime(location.path, () => this.#make(wanted, location));
 
     // Folders live in a Maildir++ root: that one comes first.
     const inbox = await this.ready(location, undefined);
     if (inbox.kind !== 'ready') return inbox;
-    const made = await this.#oneAtATime(location.root, () => this.#makeFolder(wanted, location));
+    const made = await this.#oneAtATime(location.path, () => this.#makeFolder(wanted, location));
     return made ?? inbox;
   }
 
@@ -107,16 +107,16 @@ export class Maildirs {
     return found;
   }
 
-  /** Runs `make` after whatever else is being made in the same root. */
-  #oneAtATime<T>(root: string, make: () => Promise<T>): Promise<T> {
-    const mine = (this.#making.get(root) ?? Promise.resolve()).then(make);
+  /** Runs `make` after whatever else is being made for the same account. */
+  #oneAtATime<T>(path: string, make: () => Promise<T>): Promise<T> {
+    const mine = (this.#making.get(path) ?? Promise.resolve()).then(make);
     const settled: Promise<void> = mine
       .catch(() => undefined)
       .then(() => {
-        if (this.#making.get(root) === settled) this.#making.delete(root);
+        if (this.#making.get(path) === settled) this.#making.delete(path);
         return undefined;
       });
-    this.#making.set(root, settled);
+    this.#making.set(path, settled);
     return mine;
   }
 
@@ -131,7 +131,10 @@ export class Maildirs {
     return this.#make(directory, location, mode & 0o777);
   }
 
-  /** Makes what is missing of a Maildir, and then makes every new entry durable, up to a directory that was there. */
+  /**
+   * Makes what is missing of a Maildir, and makes every entry on the way to it durable: those above may be made by
+   * somebody else in this moment, and not be durable yet (RULES 4).
+   */
   async #make(directory: string, location: MailLocation, folderMode?: number): Promise<ReadyMaildir | Deferred> {
     const { files, roots, rootPaths } = this.#options;
     const root = rootPaths.find((known) => isInside(directory, known)) ?? location.root;
@@ -139,19 +142,17 @@ export class Maildirs {
     if (verdict.kind === 'missing') return deferred('root-missing', verdict.detail);
 
     const mode = folderMode ?? NEW_DIRECTORY_MODE;
-    const changed = new Set<string>();
-    for (const path of [...pathsBetween(root, directory), ...PARTS.map((part) => join(directory, part))]) {
+    const ancestors = pathsBetween(root, directory);
+    for (const path of [...ancestors, ...PARTS.map((part) => join(directory, part))]) {
       if (await this.#exists(path)) continue;
       // A link on the way may lead out of the roots: nothing is made behind it.
       if (!(await this.#isInsideRoots(await files.realPath(dirname(path))))) return leadsOutside(directory);
       await files.makeDirectory(path, mode).catch(ignoreExisting);
-      changed.add(dirname(path)).add(path);
     }
     if (folderMode !== undefined && !(await this.#exists(join(directory, FOLDER_MARKER)))) {
       await (await files.create(join(directory, FOLDER_MARKER), toFileMode(mode))).close();
-      changed.add(directory);
     }
-    for (const path of [...changed].toSorted((a, b) => b.length - a.length)) await files.syncDirectory(path);
+    await Promise.all([root, ...ancestors].map((path) => files.syncDirectory(path)));
     return (await this.#find(directory, location)) ?? deferred('storage', `cannot make "${directory}"`);
   }
 

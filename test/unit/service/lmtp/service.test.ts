@@ -279,19 +279,16 @@ describe('Quota', () => {
   it('is waited for before the first message of an account is judged (RULES 34)', async (t) => {
     const server = await startLmtp(t);
     const real = server.store.thread.measure.bind(server.store.thread);
-    let release: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    let isReleased = false;
     server.store.thread.measure = async (request) => {
-      await gate;
+      await waitFor('the release', () => isReleased);
       return real(request);
     };
     const client = await server.greet();
     // RCPT waits a second and then lets delivery decide; the message waits longer.
     const sending = client.send(['small@d.example']);
     await waitFor('the body', () => namesIn(server.store.maildir('small@d.example'), 'tmp').length === 1);
-    release();
+    isReleased = true;
     assert.deepEqual(codes(await sending), ['250 2.0.0']);
   });
 });
