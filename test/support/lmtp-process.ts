@@ -1,6 +1,6 @@
 /**
  * An LMTP service in a process of its own, for tests that watch its system calls or kill it. Arguments: a folder with
- * `mail` and `state` in it. Prints `ready` when it listens on `FOLDER/lmtp`.
+ * `mail` and `state` in it. Prints `ready PID` when it listens on `FOLDER/lmtp`.
  */
 import { LmtpTestServer } from './lmtp-server.ts';
 import { TestStore } from './mail-store.ts';
@@ -12,4 +12,4 @@ await store.store.start();
 const server = new LmtpTestServer(folder, store, {});
 await server.service.bind();
 await server.service.start();
-process.stdout.write('ready\n');
+process.stdout.write(`ready ${process.pid}\n`);
