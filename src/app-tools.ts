@@ -1,6 +1,7 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
 import { HashPool } from './auth/hash-pool.ts';
-import { createHasher, createUsers, databasePath } from './app-users.ts';
+import { createHasher, createMailRoots, createUsers, databasePath } from './app-users.ts';
+import type { AcceptMailRoots } from './cli/mailbox.ts';
 import type { ListDomains } from './cli/postfix.ts';
 import type { WithHasher } from './cli/pw.ts';
 import type { CliTools } from './cli/tools.ts';
@@ -78,6 +79,11 @@ function listStored(config: Config, tools: CliTools): string[] {
 /** Lends a hasher that needs no configuration, to make and test hashes (`postern pw`). */
 export function createHasherLoan(openLog: () => Logger): WithHasher {
   return (use) => lend(new HashPool({ defaultScheme: NEW_PASSWORD_SCHEME, logger: openLog() }), use);
+}
+
+/** Remembers the mail roots as they are mounted now (RULES 8). */
+export function createMailRootsAcceptance(openLog: () => Logger): AcceptMailRoots {
+  return (config) => createMailRoots(config, openLog()).accept();
 }
 
 /** Starts a hasher for one use and stops it whatever happens: its threads would hold the process. */

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createCliTools, createDomainList, createHasherLoan } from './app-tools.ts';
+import { createCliTools, createDomainList, createHasherLoan, createMailRootsAcceptance } from './app-tools.ts';
 import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
@@ -18,6 +18,7 @@ import { initVerb } from './cli/init.ts';
 import { dropPrivileges, findIdentity, isRoot, type Identity } from './cli/privileges.ts';
 import { createTerminal } from './cli/process-terminal.ts';
 import { runProgram } from './cli/program.ts';
+import { mailboxVerb } from './cli/mailbox.ts';
 import { postfixVerb } from './cli/postfix.ts';
 import { pwVerb } from './cli/pw.ts';
 import { serveVerb, type ServeOptions } from './cli/serve.ts';
@@ -55,6 +56,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     accountVerb(tools),
     aliasVerb(tools),
     userVerb(tools),
+    mailboxVerb(createMailRootsAcceptance(openVerbLog)),
     pwVerb(createHasherLoan(openVerbLog)),
     postfixVerb(listDomains),
   ],

@@ -78,7 +78,10 @@ function listImports(): Plant[] {
     const siblings = others
       .filter((other) => layer.startsWith('service/') && other.startsWith('service/'))
       .map((other) => ({ line: `import { x } from '../${other.slice('service/'.length)}/x.ts';`, isAllowed: false }));
-    const wholes = ['app', 'app-tools', 'main'].map((name) => ({ line: `import { x } from '${up}${name}.ts';`, isAllowed: false }));
+    const wholes = ['app', 'app-tools', 'main'].map((name) => ({
+      line: `import { x } from '${up}${name}.ts';`,
+      isAllowed: false,
+    }));
     return [...between, ...siblings, ...outside, ...wholes].map((plant) => ({ layer, ...plant }));
   });
 }
