@@ -42,9 +42,6 @@ export type Located =
   | { readonly kind: 'located'; readonly location: MailLocation }
   | { readonly kind: 'fault'; readonly reason: 'location' | 'wrong-owner'; readonly detail: string };
 
-/** The variables a home or a location may use, by their long names, for the check of the configuration. */
-export const LOCATION_VARIABLES = ['user', 'username', 'domain', 'home'] as const;
-
 const OPTIONS = ['INBOX', 'CONTROL', 'INDEX'] as const;
 
 /** Parses a location; throws SyntaxError for another driver, a missing path or an option that is not known. */
