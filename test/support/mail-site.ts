@@ -10,51 +10,65 @@ import { createSystemFolder } from './system-folder.ts';
 
 export interface SiteOptions {
   readonly settings?: Settings;
-  /** Arguments of `postern postfix`, such as `--class relay`. */
-  readonly wiring?: readonly string[];
-  readonly extraMainCf?: string;
   /** Makes domains, accounts and aliases before anything runs. */
   readonly populate: (postern: Postern) => void;
-  /** Directory for Postern's sockets; by default the recommended one in the queue directory. */
-  readonly socketDirectory?: (folder: string) => string;
 }
 
 /** Every account of the tests has it unless said otherwise. */
 export const PASSWORD = 'correct horse battery';
 
-export interface MailSite {
+/** A running mail server. */
+export class MailSite {
   readonly folder: string;
   readonly postern: Postern;
-  readonly postfix: Postfix;
+  readonly #queueDirectory: string;
+  readonly #removeFolder: () => Promise<void>;
+  #postfix: Postfix | undefined;
+
+  constructor(postern: Postern, options: { queueDirectory: string; removeFolder: () => Promise<void> }) {
+    this.folder = postern.folder;
+    this.postern = postern;
+    this.#queueDirectory = options.queueDirectory;
+    this.#removeFolder = options.removeFolder;
+  }
+
+  /** The Postfix running now. */
+  get postfix(): Postfix {
+    assert.ok(this.#postfix !== undefined, 'Postfix does not run');
+    return this.#postfix;
+  }
+
+  /** Starts Postfix with the lines that `postern postfix` prints with these arguments; one that runs is ended first. */
+  async wire(args: readonly string[] = []): Promise<void> {
+    await this.#postfix?.stop();
+    const lines = this.postern.run(['postfix', '--queue-directory', this.#queueDirectory, ...args]);
+    const masterAt = lines.indexOf('# master.cf\n');
+    this.#postfix = await startPostfix({
+      folder: this.folder,
+      mainCf: lines.slice(0, masterAt),
+      masterCf: lines.slice(masterAt),
+    });
+  }
+
   /** Stops everything and removes the folder. */
-  stop(): Promise<void>;
+  async stop(): Promise<void> {
+    await this.#postfix?.stop();
+    await this.postern.stop();
+    await this.#removeFolder();
+  }
 }
 
 /** Starts Postern, then Postfix; what was started is stopped again when the next step fails. */
 export async function startSite(options: SiteOptions): Promise<MailSite> {
   const folder = createSystemFolder();
   const { queueDirectory, socketDirectory } = createPostfixFolder(folder.path);
-  const postern = new Postern({
-    folder: folder.path,
-    socketDirectory: options.socketDirectory?.(folder.path) ?? socketDirectory,
-    settings: options.settings ?? {},
-  });
+  const postern = new Postern({ folder: folder.path, socketDirectory, settings: options.settings ?? {} });
   try {
     options.populate(postern);
     await postern.start();
-    const wiring = ['--queue-directory', queueDirectory, ...(options.wiring ?? [])];
-    const postfix = await startPostfix({
-      folder: folder.path,
-      mainCf: postern.run(['postfix', '--part', 'main', ...wiring]),
-      masterCf: postern.run(['postfix', '--part', 'master', ...wiring]),
-      extraMainCf: options.extraMainCf ?? '',
-    });
-    const stop = async (): Promise<void> => {
-      await postfix.stop();
-      await postern.stop();
-      await folder.remove();
-    };
-    return { folder: folder.path, postern, postfix, stop };
+    const site = new MailSite(postern, { queueDirectory, removeFolder: folder.remove });
+    await site.wire();
+    return site;
   } catch (error) {
     await postern.kill();
     await folder.remove();
@@ -63,8 +77,13 @@ export async function startSite(options: SiteOptions): Promise<MailSite> {
 }
 
 /** Adds an account with PASSWORD. */
-export function addAccount(postern: Postern, address: string, options: readonly string[] = []): void {
-  postern.run(['account', 'add', address, '--password-file', '-', ...options], `${PASSWORD}\n`);
+export function addAccount(postern: Postern, address: string): void {
+  postern.run(['account', 'add', address, '--password-file', '-'], `${PASSWORD}\n`);
+}
+
+/** Adds accounts that only receive. */
+export function addMailboxes(postern: Postern, addresses: readonly string[]): void {
+  for (const address of addresses) postern.run(['account', 'add', address, '--no-password']);
 }
 
 /** A connection to the submission port, under TLS, not logged in. */

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { createCertificate } from './certificate.ts';
@@ -14,15 +14,11 @@ import { groupId, MAIL_USER, requirePeer, runTool, userId } from './system-folde
 import { waitFor } from './wait.ts';
 
 export interface PostfixOptions {
-  /** What `postern postfix --part main` and `--part master` print. */
+  /** The blocks that `postern postfix` prints. */
   readonly mainCf: string;
   readonly masterCf: string;
   /** A folder from `createPostfixFolder`. */
   readonly folder: string;
-  /** Clients treated as our own network; by default none that a test can be. */
-  readonly mynetworks?: string;
-  /** Lines for a single test. */
-  readonly extraMainCf?: string;
 }
 
 /** A message in the queue. */
@@ -56,7 +52,9 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   const { folder } = options;
   const ports = { smtp: await freePort(), submission: await freePort(), submissions: await freePort() };
   const etc = join(folder, 'etc');
-  writeFileSync(join(etc, 'main.cf'), baseMainCf(options) + options.mainCf + (options.extraMainCf ?? ''));
+  // What a Postfix before this one in the folder has learned by probes.
+  rmSync(join(folder, 'data', 'verify_cache.db'), { force: true });
+  writeFileSync(join(etc, 'main.cf'), baseMainCf(options) + options.mainCf);
   const masterCf = options.masterCf
     .replace(/^submission\b/m, `127.0.0.1:${ports.submission}`)
     .replace(/^submissions\b/m, `127.0.0.1:${ports.submissions}`);
@@ -160,7 +158,7 @@ export class Postfix {
   }
 }
 
-function baseMainCf({ folder, mynetworks }: PostfixOptions): string {
+function baseMainCf({ folder }: PostfixOptions): string {
   const { keyFile, certificateFile } = createCertificate(join(folder, 'etc'), POSTFIX_HOSTNAME);
   return `compatibility_level = 3.6
 queue_directory = ${folder}/queue
@@ -171,7 +169,7 @@ myhostname = ${POSTFIX_HOSTNAME}
 mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-mynetworks = ${mynetworks ?? NOBODYS_NETWORK}
+mynetworks = ${NOBODYS_NETWORK}
 alias_maps =
 alias_database =
 local_recipient_maps =

@@ -210,7 +210,7 @@ describe('hostile input on the running program', () => {
     for (const service of ['auth', 'policy', 'lookup', 'lmtp']) {
       const socket = connect(service);
       socket.resume();
-      const closed = once(socket, 'close');
+      const closed = new Promise((resolve) => socket.once('close', resolve));
       const earlier = postern.residentBytes();
       const chunk = Buffer.alloc(MIB, 0x39);
       for (let i = 0; i < 64 && !socket.destroyed; i++) {

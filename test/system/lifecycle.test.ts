@@ -193,6 +193,7 @@ describe('the life of the daemon', () => {
     let poke: Socket | undefined;
     await postern.start({
       wrapper,
+      environment: { SYSTEMD_LOG_LEVEL: 'warning' },
       whileStarting: () => {
         if (poke !== undefined || !existsSync(socket('lookup'))) return;
         poke = createConnection(socket('lookup')).on('error', () => (poke = undefined));

@@ -19,7 +19,8 @@ describe('submission through Postfix', () => {
       populate: (postern) => {
         postern.run(['domain', 'add', 'example.test']);
         for (const address of [ALICE, BOB, 'carol@example.test']) addAccount(postern, address);
-        postern.run(['alias', 'add', 'sales@example.test', ALICE]);
+        postern.run(['alias', 'add', 'sales@example.test', ALICE, '--send-as']);
+        postern.run(['alias', 'add', 'list@example.test', ALICE, BOB]);
       },
     });
   });
@@ -92,16 +93,18 @@ describe('submission through Postfix', () => {
     );
   });
 
-  test('a login may send as itself and as its alias; another address gets 553', async () => {
+  test('a login may send as itself and as an alias that allows it; another address gets 553', async () => {
     const client = await openSubmission(site);
     assert.equal((await client.authPlain(ALICE, PASSWORD)).code, 235);
     const own = await client.send({ from: 'alice+news@example.test', to: [BOB], content: sampleMessage('own-detail') });
     const alias = await client.send({ from: 'sales@example.test', to: [BOB], content: sampleMessage('own-alias') });
+    const list = await client.send({ from: 'list@example.test', to: [BOB], content: sampleMessage('not-own-alias') });
     const other = await client.send({ from: 'carol@example.test', to: [BOB], content: sampleMessage('not-own') });
     const stranger = await client.send({ from: 'x@elsewhere.test', to: [BOB], content: sampleMessage('foreign') });
     await client.quit();
     assert.equal(own.data?.code, 250, JSON.stringify(own));
     assert.equal(alias.data?.code, 250, JSON.stringify(alias));
+    assert.equal(list.recipients[0]?.code, 553, JSON.stringify(list));
     assert.equal(other.recipients[0]?.code, 553);
     assert.equal(stranger.recipients[0]?.code, 553);
   });
