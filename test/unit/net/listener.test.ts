@@ -179,6 +179,21 @@ describe('Listener', () => {
     assert.equal(existsSync(path), false);
   });
 
+  it('stop() does not wait for an idle peer that keeps its side open, as Postfix does', async (t) => {
+    const path = join(temporaryFolder(t), 's');
+    const { listener } = upperCaser(t, path);
+    await listener.start();
+    const socket = connect({ path, allowHalfOpen: true });
+    t.after(() => socket.destroy());
+    let received = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
+    socket.write('hello\n');
+    await waitFor('the answer', () => received === 'HELLO\n');
+    const startedAt = Date.now();
+    await listener.stop(5000);
+    assert.ok(Date.now() - startedAt < 2500);
+  });
+
   it('stop() destroys what does not end within the grace', async (t) => {
     const path = join(temporaryFolder(t), 's');
     const { listener } = upperCaser(t, path, { onConnection: () => ({ drain: () => undefined }) });
