@@ -122,7 +122,14 @@ function createMailServices({
       exceededMessage: quota.exceededMessage,
       isProbeSender,
     },
-    { directory, store: mail.store, meter: mail.meter, clock: systemClock, logger },
+    {
+      directory,
+      store: mail.store,
+      meter: mail.meter,
+      onDelivered: quotaRule.delivered.bind(quotaRule),
+      clock: systemClock,
+      logger,
+    },
   );
   return [
     ['policy', policy],

@@ -81,6 +81,7 @@ export class LmtpTestServer {
         directory: new Resolver({ source: this.source, recipientDelimiter: '+' }),
         store: store.store,
         meter: store.meter,
+        onDelivered: () => undefined,
         clock: systemClock,
         logger: store.logger,
         ...wish.ports,

@@ -44,6 +44,8 @@ export interface LmtpPorts {
   readonly store: RecipientPorts['store'] & TransactionOptions['store'];
   /** `QuotaMeter` fits. */
   readonly meter: RecipientPorts['meter'];
+  /** A message reached an account; ends what policy reserved for it. */
+  readonly onDelivered: (account: string, queueId: string | undefined) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -94,7 +96,7 @@ export class LmtpService implements Service {
   }
 
   #open(connection: Connection): Session {
-    const { directory, store, meter, clock, logger } = this.#ports;
+    const { directory, store, meter, onDelivered, clock, logger } = this.#ports;
     const { hostname, addsReceived, maxMessageBytes, fullMailbox } = this.#options;
     const { maxRecipients, exceededMessage, isProbeSender } = this.#options;
     return new LmtpSession(connection, {
@@ -104,6 +106,7 @@ export class LmtpService implements Service {
       maxRecipients,
       exceededMessage,
       isProbeSender,
+      onDelivered,
       counters: this.counters,
       logger: logger.child({ session: connection.id }),
     });

@@ -7,7 +7,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { DeferReason, DeliveryOutcome } from '../../mail/outcome.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import type { LmtpCounters } from './counters.ts';
-import { decideRecipient, type RecipientPorts } from './recipient.ts';
+import { decideRecipient, type AcceptedRecipient, type RecipientPorts } from './recipient.ts';
 import { formatOutcome, formatRejection, TOO_MANY_RECIPIENTS, TROUBLE, type Reply } from './reply.ts';
 import type { LmtpConnection, LmtpHandlers, LmtpServer, MailCommand } from './smtp-server-overrides.ts';
 import { Transaction, type RecipientResult, type TransactionOptions } from './transaction.ts';
@@ -20,6 +20,8 @@ export interface SessionOptions {
   /** What the sender reads when a mailbox is full. */
   readonly exceededMessage: string;
   readonly isProbeSender: (sender: string) => boolean;
+  /** A message reached the account: what was reserved for it before is used up (RULES 26). */
+  readonly onDelivered: (account: string, queueId: string | undefined) => void;
   readonly counters: LmtpCounters;
   readonly logger: Logger;
 }
@@ -99,6 +101,7 @@ export class LmtpSession implements Session, LmtpHandlers {
     const words = { id: transaction.facts.id, exceeded: this.#options.exceededMessage };
     const isSole = results.length === 1;
     for (const result of results) {
+      if (result.outcome.kind === 'delivered') this.#release(result.recipient, transaction.facts.queueId);
       this.#log(transaction, result.recipient.path, result.outcome, {
         size: transaction.receivedBytes,
         ms: Date.now() - startedAt,
@@ -114,6 +117,10 @@ export class LmtpSession implements Session, LmtpHandlers {
 
   onFault(error: unknown): void {
     this.#options.logger.error('lmtp.fault', { err: error, transaction: this.#transaction?.facts.id });
+  }
+
+  #release(recipient: AcceptedRecipient, queueId: string | undefined): void {
+    for (const { user } of recipient.mailboxes) this.#options.onDelivered(user.address, queueId);
   }
 
   /** One line a recipient. Faults of the disk carry their stack; what an outage or a rule decided needs none. */
