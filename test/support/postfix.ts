@@ -4,7 +4,7 @@
  * the ports of the submission services are changed. Nothing under /etc/postfix is read or written.
  */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
@@ -129,9 +129,11 @@ export class Postfix {
     return lines.filter((line) => line !== '').map(parseQueueEntry);
   }
 
-  /** Text of a queued message. */
-  readQueued(queueId: string): string {
-    return runTool('postcat', ['-c', this.#etc, '-h', '-b', '-q', queueId]);
+  /** Header and body of a queued message; undefined when it has left the queue. */
+  findQueued(queueId: string): string | undefined {
+    const args = ['-c', this.#etc, '-h', '-b', '-q', queueId];
+    const { status, stdout } = spawnSync('postcat', args, { encoding: 'utf8' });
+    return status === 0 ? stdout : undefined;
   }
 
   /** Tries everything in the queue now. */
