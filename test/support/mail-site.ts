@@ -9,7 +9,7 @@ import { SmtpClient, type Message, type Submission } from './smtp-client.ts';
 import { createSystemFolder } from './system-folder.ts';
 
 export interface SiteOptions {
-  readonly settings?: Settings;
+  readonly settings?: Settings | ((folder: string) => Settings);
   /** Makes domains, accounts and aliases before anything runs. */
   readonly populate: (postern: Postern) => void;
 }
@@ -62,7 +62,12 @@ export class MailSite {
 export async function startSite(options: SiteOptions): Promise<MailSite> {
   const folder = createSystemFolder();
   const { queueDirectory, socketDirectory } = createPostfixFolder(folder.path);
-  const postern = new Postern({ folder: folder.path, socketDirectory, settings: options.settings ?? {} });
+  const { settings = {} } = options;
+  const postern = new Postern({
+    folder: folder.path,
+    socketDirectory,
+    settings: typeof settings === 'function' ? settings(folder.path) : settings,
+  });
   try {
     options.populate(postern);
     await postern.start();

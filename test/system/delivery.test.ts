@@ -30,10 +30,13 @@ describe('delivery through Postfix', () => {
       populate: (postern) => {
         postern.run(['domain', 'add', 'example.test']);
         postern.run(['domain', 'add', 'bücher.example']);
-        const names = ['alice', 'bob', 'carol', 'broken', 'held', 'big', 'jürgen'];
+        postern.run(['domain', 'add', 'catch.example', '--catch-all', 'carol@example.test']);
+        postern.run(['domain', 'add', 'second.example', '--stands-for', 'example.test']);
+        const names = ['alice', 'bob', 'carol', 'broken', 'held', 'big', 'jürgen', '"q uoted"'];
         addMailboxes(postern, [...names.map((name) => `${name}@example.test`), 'info@bücher.example']);
         postern.run(['alias', 'add', 'sales@example.test', 'alice@example.test']);
         postern.run(['alias', 'add', 'team@example.test', 'alice@example.test', 'bob@example.test']);
+        postern.run(['alias', 'add', 'mixed@example.test', 'bob@example.test', 'friend@elsewhere.test']);
         postern.run(['alias', 'add', 'chain@example.test', 'sales@example.test']);
       },
     });
@@ -127,11 +130,39 @@ describe('delivery through Postfix', () => {
     assert.match(stored?.content.toString() ?? '', /^Delivered-To: bob\+news@example\.test$/m);
   });
 
+  test('RULES 10: an alias with a target elsewhere: ours is delivered, the other leaves through the queue of Postfix', async () => {
+    await deliver('to-mixed', ['mixed@example.test']);
+    await waitForId('bob@example.test', 'to-mixed');
+    await waitFor('both results', () => statuses('to-mixed').length === 2);
+    assert.deepEqual(statuses('to-mixed'), ['bob@example.test sent', 'friend@elsewhere.test bounced']);
+  });
+
+  test('a catch-all takes what nobody has, and a second name of a domain leads to the accounts of the first', async () => {
+    await deliver('to-catch-all', ['anything@catch.example']);
+    await waitForId('carol@example.test', 'to-catch-all');
+    const to = ['Bob+x@Second.example', 'unknown@second.example'];
+    const { recipients } = await sendFromOutside(site, { from: FROM, to, content: sampleMessage('to-second') });
+    assert.deepEqual(
+      recipients.map(({ code }) => code),
+      [250, 550],
+    );
+    await waitForId('bob@example.test', 'to-second');
+  });
+
+  test('RULES 25: quoted local parts and domains with an underscore are good mail', async () => {
+    await deliver('to-quoted', ['"q uoted"@example.test']);
+    await waitForId('q uoted@example.test', 'to-quoted');
+    const message = { from: 'x@under_score.example', to: ['bob@example.test'], content: sampleMessage('underscore') };
+    assert.equal((await sendFromOutside(site, message)).data?.code, 250);
+    await waitForId('bob@example.test', 'underscore');
+  });
+
   test('the null sender is taken, and Return-Path says so', async () => {
     const message = { from: '', to: ['carol@example.test'], content: sampleMessage('null-sender') };
     assert.equal((await sendFromOutside(site, message)).data?.code, 250);
     await waitForId('carol@example.test', 'null-sender');
-    assert.match(site.postern.messages('carol@example.test')[0]?.content.toString() ?? '', /^Return-Path: <>\n/);
+    const stored = site.postern.messages('carol@example.test').find((m) => messageId(m.content) === 'null-sender');
+    assert.match(stored?.content.toString() ?? '', /^Return-Path: <>\n/);
   });
 
   test('an 8-bit body arrives byte for byte', async () => {

@@ -116,6 +116,32 @@ describe('submission through Postfix', () => {
     await client.quit();
   });
 
+  test('RULES 22: Postfix learns the canonical account address, however it was typed', async () => {
+    const client = await openSubmission(site);
+    assert.equal((await client.authPlain('BOB@Example.Test', PASSWORD)).code, 235);
+    const { data } = await client.send({ from: BOB, to: [ALICE], content: sampleMessage('canonical') });
+    await client.quit();
+    assert.equal(data?.code, 250);
+    assert.match(site.postfix.log(), /sasl_method=PLAIN, sasl_username=bob@example\.test$/m);
+  });
+
+  test('a suspended account and a changed password bite within a second, known logins included', async () => {
+    const login = async (password: string): Promise<number> => {
+      const client = await openSubmission(site);
+      const { code } = await client.authPlain(BOB, password);
+      client.close();
+      return code;
+    };
+    assert.equal(await login(PASSWORD), 235);
+    site.postern.run(['account', 'suspend', BOB]);
+    await biteWithin('the suspension', async () => (await login(PASSWORD)) === 535);
+    site.postern.run(['account', 'resume', BOB]);
+    await biteWithin('the end of it', async () => (await login(PASSWORD)) === 235);
+    site.postern.run(['account', 'password', BOB, '--password-file', '-'], 'another one\n');
+    await biteWithin('the new password', async () => (await login('another one')) === 235);
+    assert.equal(await login(PASSWORD), 535);
+  });
+
   test('a broken directory gives 454 and never 535, and 235 again when it is back', async () => {
     const files = databaseFiles(site);
     const client = await openSubmission(site);
@@ -147,6 +173,14 @@ describe('submission through Postfix', () => {
     site.postern.assertQuiet(['store.fault', 'auth.rejected', 'auth.unavailable']);
   });
 });
+
+/** Fails unless something becomes true within a second of now. */
+async function biteWithin(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const changedAt = Date.now();
+  await waitFor(what, isTrue);
+  // The failure delay of 500 ms and the reply of one more login are in it.
+  assert.ok(Date.now() - changedAt < 2500, what);
+}
 
 function databaseFiles(site: MailSite): string[] {
   const state = join(site.folder, 'postern');
