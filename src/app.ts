@@ -75,12 +75,14 @@ export function createApp(options: AppOptions): App {
       users.migrate();
       undos.push('users', () => users.close());
       undos.push('hashes', () => services.hasher.stop());
-      await services.hasher.start();
       undos.push('mail', () => mail.stop());
-      await mail.store.start();
-      await Promise.all([...users.files.values()].map((file) => file.reload({ accept: false })));
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));
-      await control.start();
+      await Promise.all([
+        services.hasher.start(),
+        mail.store.start(),
+        control.start(),
+        ...[...users.files.values()].map((file) => file.reload({ accept: false })),
+      ]);
       undos.push('services', async () => {
         await Promise.all(running.map(({ service }) => service.stop(config.postern.graceMs)));
       });

@@ -79,12 +79,13 @@ async function runDaemon({ configPath, hasGuide }: ServeOptions): Promise<number
   const { logger } = logging;
   const notifier = takeNotifier(process.env, logger);
   const passed = takePassedSockets(process.env, process.pid);
+  const ending = watchEnd(logger);
+  const reloads = watchReload(notifier);
   logger.info('process.starting', { pid: process.pid, config: config.file, version });
 
   // Loaded here: a verb needs none of the services.
   const { createApp } = await import('./app.ts');
   const app = createApp({ config, logging, passed, identity, version });
-  const ending = watchEnd(logger);
   try {
     await app.bind();
     if (identity !== undefined) {
@@ -101,9 +102,9 @@ async function runDaemon({ configPath, hasGuide }: ServeOptions): Promise<number
     if (hasGuide) terminal.out(await writeGuide(config));
     logger.info('process.ready', { startMs: Math.round(process.uptime() * 1000) }, 'Postern is ready');
     await notifier.ready('serving');
-    const stopReloads = watchReload(app, notifier);
+    reloads.begin(app);
     const code = await ending;
-    stopReloads();
+    reloads.end();
     logger.info('process.stopping');
     await notifier.stopping();
     return code;
@@ -145,19 +146,34 @@ function watchEnd(logger: Logger): Promise<number> {
   });
 }
 
-/** Reloads at SIGHUP, one after the other; gives what ends the watching. */
-function watchReload(app: App, notifier: Notifier): () => void {
+/**
+ * Reloads at SIGHUP, one after the other. From the first moment, since a SIGHUP nobody listens for ends the process; what
+ * comes before `begin` waits for it.
+ */
+function watchReload(notifier: Notifier): { begin: (app: App) => void; end: () => void } {
+  let running: App | undefined;
+  let isWanted = false;
   let last: Promise<unknown> = Promise.resolve();
   const reload = async (): Promise<void> => {
+    if (running === undefined) return;
     await notifier.reloading();
-    await app.reload({ accept: false });
+    await running.reload({ accept: false });
     await notifier.ready('serving');
   };
   const onSignal = (): void => {
-    last = last.then(reload);
+    if (running === undefined) isWanted = true;
+    else last = last.then(reload);
   };
   process.on('SIGHUP', onSignal);
-  return () => void process.off('SIGHUP', onSignal);
+  return {
+    begin: (app) => {
+      running = app;
+      if (isWanted) onSignal();
+    },
+    end: () => {
+      running = undefined;
+    },
+  };
 }
 
 /** Verbs give root up before they open anything that the configuration names (RULES 42). */
