@@ -275,7 +275,10 @@ export function findProgram(folder: string): string {
   const copy = join(folder, 'program');
   mkdirSync(copy, { mode: 0o755 });
   for (const name of ['package.json', 'dist', 'node_modules']) {
-    cpSync(join(root, name), join(copy, name), { recursive: true, dereference: true });
+    const [from, to] = [join(root, name), join(copy, name)];
+    // Hard links cost nothing, but need the same file system.
+    if (spawnSync('cp', ['-rlL', from, to]).status === 0) continue;
+    cpSync(from, to, { recursive: true, dereference: true });
   }
   return join(copy, 'dist/src/postern.cjs');
 }
