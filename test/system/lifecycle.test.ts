@@ -191,17 +191,17 @@ describe('the life of the daemon', () => {
   });
 
   test('a SIGHUP that comes before it is ready does not end it', async () => {
-    const before = { starts: postern.of('process.starting').length, reloads: postern.of('config.reloaded').length };
+    const earlier = { starts: postern.of('process.starting').length, reloads: postern.of('config.reloaded').length };
     let isSent = false;
     await postern.start({
       whileStarting: () => {
-        if (isSent || postern.of('process.starting').length === before.starts) return;
+        if (isSent || postern.of('process.starting').length === earlier.starts) return;
         postern.signal('SIGHUP');
         isSent = true;
       },
     });
     assert.ok(isSent);
-    await waitFor('the reload', () => postern.of('config.reloaded').length > before.reloads);
+    await waitFor('the reload', () => postern.of('config.reloaded').length > earlier.reloads);
     await postern.stop();
   });
 
