@@ -16,23 +16,18 @@ const PEERS: Readonly<Record<string, string>> = {
   socat: '/usr/bin/socat',
 };
 
-const missing = Object.keys(PEERS).filter((name) => !existsSync(PEERS[name] ?? ''));
-if (missing.length > 0) install(missing);
-
-function install(packages: readonly string[]): void {
-  const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+/** Makes sure every peer is there; gives what the person must do first when that cannot be done here. */
+export function installPeers(): string | undefined {
+  const missing = Object.keys(PEERS).filter((name) => !existsSync(PEERS[name] ?? ''));
+  if (missing.length === 0) return undefined;
+  const command = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.error(`The tests need real peers. Install them first (Debian): ${command}`);
-    process.exitCode = 1;
-    return;
+    return `The tests need real peers. Install them first (Debian, as root): ${command}`;
   }
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
-    const { status } = spawnSync('apt-get', args, { stdio: 'inherit', env: environment });
-    if (status !== 0) {
-      console.error(`Cannot install the peers of the tests: apt-get ${args.join(' ')} failed`);
-      process.exitCode = 1;
-      return;
-    }
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...missing]]) {
+    const { status } = spawnSync('apt-get', args, { stdio: ['ignore', 'inherit', 'inherit'], env: environment });
+    if (status !== 0) return `Cannot install the peers of the tests: apt-get ${args.join(' ')} failed`;
   }
+  return undefined;
 }
