@@ -49,6 +49,8 @@ export class FramedSession<T> implements Session {
     this.#socket = options.connection.socket;
     this.#socket.setTimeout(options.idleMs, () => this.close('idle'));
     this.#socket.on('data', (chunk: Buffer) => {
+      // Nothing new is begun; what is owed may still be on its way.
+      if (this.#isDraining) return;
       this.#chunks = this.#chunks.length === 0 ? chunk : Buffer.concat([this.#chunks, chunk]);
       if (!this.#isWorking) void this.#work();
       else if (this.#chunks.length > options.maxFrameBytes) this.#socket.pause();
@@ -77,6 +79,7 @@ export class FramedSession<T> implements Session {
 
   drain(): void {
     this.#isDraining = true;
+    this.#chunks = Buffer.alloc(0);
     this.#endIfDone();
   }
 
@@ -87,16 +90,20 @@ export class FramedSession<T> implements Session {
 
   #endIfDone(): void {
     if (!(this.#isDraining || this.#hasEnded) || this.#isWorking || this.#options.isBusy?.() === true) return;
-    if (this.#socket.writable) this.#socket.end();
+    // A peer that is idle would not notice half a close for hours, and would lose its next request in the other half.
+    if (this.#isDraining) this.#socket.destroySoon();
+    else if (this.#socket.writable) this.#socket.end();
   }
 
   async #work(): Promise<void> {
     this.#isWorking = true;
+    let hasTaken = false;
     try {
       while (!this.#socket.destroyed && !this.#isDraining) {
         const taken = this.#options.take(this.#chunks);
         if (taken === undefined) break;
         this.#chunks = taken.rest;
+        hasTaken = true;
         const pending = this.#options.onFrame(taken.value);
         if (pending !== undefined) await pending;
         if (this.#socket.writableLength > MAX_UNSENT_BYTES) await this.#drained();
@@ -110,17 +117,18 @@ export class FramedSession<T> implements Session {
     } finally {
       this.#isWorking = false;
     }
-    this.#watchFrame();
+    this.#watchFrame(hasTaken);
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#endIfDone();
   }
 
   /** An unfinished frame gets a time limit of its own: single bytes would keep the idle limit away for ever. */
-  #watchFrame(): void {
-    if (this.#chunks.length === 0) {
+  #watchFrame(isAnother: boolean): void {
+    if (isAnother || this.#chunks.length === 0) {
       clearTimeout(this.#frameTimer);
       this.#frameTimer = undefined;
-    } else {
+    }
+    if (this.#chunks.length > 0) {
       this.#frameTimer ??= setTimeout(() => this.close('slow'), FRAME_TIMEOUT_MS).unref();
     }
   }

@@ -7,7 +7,7 @@ import { describeError } from '../core/errors.ts';
 import { formatEndpoint, type Endpoint } from '../core/endpoint.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Connection, Session } from './connection.ts';
-import { bindUnixSocket } from './unix-socket.ts';
+import { bindUnixSocket, type BoundSocket } from './unix-socket.ts';
 
 export interface ListenerOptions {
   readonly endpoints: readonly Endpoint[];
@@ -120,7 +120,7 @@ export class Listener {
     if (endpoint.kind === 'unix') {
       const bound = await bindUnixSocket(server, endpoint.path, { mode: this.#options.socketMode, backlog: BACKLOG });
       this.#undo.push(async () => {
-        await bound.remove();
+        await this.#remove(bound, endpoint);
         server.close();
       });
     } else {
@@ -128,6 +128,16 @@ export class Listener {
       this.#undo.push(async () => void server.close());
     }
     this.#finishStart(server, endpoint);
+  }
+
+  /** Where root made the socket (Postfix's `private/`) we may no longer remove it; the next start replaces it. */
+  async #remove(bound: BoundSocket, endpoint: Endpoint): Promise<void> {
+    try {
+      await bound.remove();
+    } catch (error) {
+      const fields = { endpoint: formatEndpoint(endpoint), reason: describeError(error) };
+      this.#options.logger.warn('listener.fault', fields, 'Cannot remove the socket; the next start replaces it');
+    }
   }
 
   async #listenOnPassed(fd: number, named: Endpoint | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -194,6 +194,88 @@ describe('Listener', () => {
     assert.ok(Date.now() - startedAt < 2500);
   });
 
+  it('drain() closes both ways, so that a peer that does not look cannot write into half a connection', async (t) => {
+    const path = join(temporaryFolder(t), 's');
+    const sessions: FramedSession<string>[] = [];
+    const { listener } = upperCaser(t, path, {
+      allowHalfOpen: true,
+      onConnection: (connection) => {
+        const session = openSession(connection, new CollectingLogger());
+        sessions.push(session);
+        return session;
+      },
+    });
+    await listener.start();
+    const client = connect({ path, allowHalfOpen: true });
+    t.after(() => client.destroy());
+    await waitFor('the connection', () => listener.openCount === 1);
+    for (const session of sessions) session.drain();
+    await waitFor('the end', () => listener.openCount === 0);
+    // Postfix connects anew when a write fails; a write that succeeds and is never answered costs a login (454).
+    const write = new Promise<void>((resolve, reject) => {
+      client.on('error', reject);
+      client.write('hello\n', (error) => (error ? reject(error) : resolve()));
+    });
+    await assert.rejects(write, { code: 'EPIPE' });
+  });
+
+  it('stop() sends what is owed although the peer goes on talking, and begins nothing new', async (t) => {
+    const path = join(temporaryFolder(t), 's');
+    const { listener, logger } = upperCaser(t, path);
+    await listener.start();
+    const client = await open(path);
+    client.socket.write('slow\n');
+    await waitFor('the connection', () => listener.openCount === 1);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const stopped = listener.stop(5000);
+    client.socket.write('more\n'.repeat(1000));
+    await stopped;
+    await waitFor('the end', client.isClosed);
+    assert.equal(client.received(), 'SLOW\n');
+    logger.assertQuiet();
+  });
+
+  it('stop() drains also when a socket file cannot be removed, as in a folder of root', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'private'));
+    const endpoints = [join(folder, 's'), join(folder, 'private', 's')].map(
+      (path) => ({ kind: 'unix', path }) as const,
+    );
+    const { listener, logger } = upperCaser(t, '', { endpoints });
+    await listener.start();
+    const client = await open(join(folder, 's'));
+    client.socket.write('slow\n');
+    await waitFor('the connection', () => listener.openCount === 1);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    // Also root cannot look into what is no folder any more.
+    renameSync(join(folder, 'private'), join(folder, 'gone'));
+    writeFileSync(join(folder, 'private'), '');
+    await listener.stop(5000);
+    await waitFor('the end', client.isClosed);
+    assert.equal(client.received(), 'SLOW\n');
+    assert.equal(existsSync(join(folder, 's')), false);
+    logger.assertQuiet(['listener.fault']);
+  });
+
+  it('closes a connection whose frame drips, but not one whose next frame is always half there', async (t) => {
+    const path = join(temporaryFolder(t), 's');
+    const { listener } = upperCaser(t, path);
+    await listener.start();
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const steady = connect({ path });
+    t.after(() => steady.destroy());
+    let answers = '';
+    steady.setEncoding('utf8').on('data', (text: string) => (answers += text));
+    for (let i = 1; i <= 3; i++) {
+      steady.write('a\nb');
+      await turnUntil(() => answers.split('\n').length > i);
+      t.mock.timers.tick(90_000);
+    }
+    assert.equal(steady.destroyed, false);
+    t.mock.timers.tick(90_000);
+    await turnUntil(() => listener.openCount === 0);
+  });
+
   it('stop() destroys what does not end within the grace', async (t) => {
     const path = join(temporaryFolder(t), 's');
     const { listener } = upperCaser(t, path, { onConnection: () => ({ drain: () => undefined }) });
@@ -248,6 +330,12 @@ describe('Listener', () => {
     await new Promise((resolve) => newer.close(resolve));
   });
 });
+
+/** As waitFor, for tests that hold the timers. */
+async function turnUntil(isTrue: () => boolean): Promise<void> {
+  for (let turns = 0; !isTrue() && turns < 100_000; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(isTrue());
+}
 
 function listenOn(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
