@@ -12,6 +12,8 @@ import { decodeText, type Scheme, type StoredPassword } from './schemes.ts';
 
 /** About 2 s of SHA512-CRYPT on one core; the default is 5,000. */
 const MAX_CRYPT_ROUNDS = 5_000_000;
+/** libxcrypt takes no longer password (CRYPT_MAX_PASSPHRASE_SIZE counts its NUL), so nobody has one. */
+const MAX_CRYPT_PASSWORD_BYTES = 511;
 /** About 4 s on one core; each step doubles. */
 const MAX_BCRYPT_COST = 16;
 const MAX_ARGON2_KIB = 1024 * 1024;
@@ -32,7 +34,8 @@ const SALT_CHARS = 16;
 
 /** Locked accounts are written `*` or `!...` in passwd files: no password matches, and nothing is broken. */
 const LOCKED = /^[*!]/;
-const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+const BCRYPT_COST = /^\$2[abxy]\$(\d\d)\$/;
+const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 const BCRYPT_FAMILY = /^\$2[abxy]\$/;
 const CRYPT_ROUNDS = /^\$[56]\$rounds=(\d+)\$/;
 
@@ -56,6 +59,9 @@ export function hashSlow(password: Buffer, scheme: Scheme, libcrypt: Libcrypt | 
   if (scheme.kind === 'bcrypt' || scheme.name === 'CRYPT') {
     return `{${scheme.name}}${hashBcrypt(password, NEW_BCRYPT_COST)}`;
   }
+  if (password.length > MAX_CRYPT_PASSWORD_BYTES) {
+    throw new RangeError(`Cannot hash password: this scheme cannot hold more than ${MAX_CRYPT_PASSWORD_BYTES} bytes`);
+  }
   const id = scheme.name === 'SHA256-CRYPT' ? '5' : '6';
   const hashed = libcrypt?.crypt(password, `$${id}$${makeSalt()}$`);
   return hashed === undefined ? undefined : `{${scheme.name}}${hashed}`;
@@ -67,15 +73,14 @@ function readText(stored: StoredPassword): string | undefined {
 }
 
 function verifyCrypt(password: Buffer, text: string, libcrypt: Libcrypt | undefined): HashVerdict {
-  const bcrypt = BCRYPT.exec(text);
-  if (bcrypt !== null) {
-    if (Number(bcrypt[1]) > MAX_BCRYPT_COST) return 'unusable';
-    return verifyBcrypt(password, text) ? 'match' : 'mismatch';
-  }
+  if (Number(BCRYPT_COST.exec(text)?.[1] ?? 0) > MAX_BCRYPT_COST) return 'unusable';
+  if (BCRYPT.test(text)) return verifyBcrypt(password, text) ? 'match' : 'mismatch';
   if (Number(CRYPT_ROUNDS.exec(text)?.[1] ?? 0) > MAX_CRYPT_ROUNDS) return 'unusable';
   if (libcrypt === undefined) return 'busy';
-  const hashed = libcrypt.crypt(password, text);
+  // The same work as for any other, so that time and answer do not tell the users of this scheme from nobody.
+  const hashed = libcrypt.crypt(password.subarray(0, MAX_CRYPT_PASSWORD_BYTES), text);
   if (hashed === undefined) return 'unusable';
+  if (password.length > MAX_CRYPT_PASSWORD_BYTES) return 'mismatch';
   const given = Buffer.from(hashed);
   const wanted = Buffer.from(text);
   return given.length === wanted.length && timingSafeEqual(given, wanted) ? 'match' : 'mismatch';

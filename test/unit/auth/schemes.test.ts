@@ -88,6 +88,7 @@ const NOT_MATCHING: readonly (readonly [string, string, HashVerdict])[] = [
   ['secret', '{BLF-CRYPT}$2y$31$BjaAA95.cnO/zRNmq7iVHeket/ytx9dTs5jMB8Iyi6x8Rs0pG0PyK', 'unusable'],
   ['wrong', '{BLF-CRYPT}$2y$05$BjaAA95.cnO/zRNmq7iVHeket/ytx9dTs5jMB8Iyi6x8Rs0pG0PyK', 'mismatch'],
   ['x', '{BLF-CRYPT}$2y$', 'unusable'],
+  ['secret', '{BLF-CRYPT}$2x$31$BjaAA95.cnO/zRNmq7iVHeket/ytx9dTs5jMB8Iyi6x8Rs0pG0PyK', 'unusable'],
   ['secret', '{ARGON2ID}$argon2id$v=19$m=65536', 'unusable'],
   [
     'secret',
@@ -164,6 +165,21 @@ describe('password schemes', () => {
     assert.equal(await pool.verify(password, argon2), 'match');
     assert.equal(await pool.verify(Buffer.from([0xff]), argon2), 'mismatch');
     await assert.rejects(pool.hash(password, 'SHA512-CRYPT'), /NUL/);
+  });
+
+  it('say mismatch for passwords longer than crypt(3) takes, as for unknown users, and make none (RULES 40)', async () => {
+    for (const scheme of MADE_BY_BOTH) {
+      const stored = await pool.hash(Buffer.from(SECRET), scheme);
+      for (const length of [511, 512, 12_288])
+        assert.equal(await pool.verify(Buffer.alloc(length, 'x'), stored), 'mismatch', `${scheme} ${length}`);
+    }
+    for (const scheme of ['SHA256-CRYPT', 'SHA512-CRYPT']) {
+      const longest = Buffer.alloc(511, 'x');
+      assert.equal(await pool.verify(longest, await pool.hash(longest, scheme)), 'match', scheme);
+      const stored = await pool.hash(longest, scheme);
+      assert.equal(await pool.verify(Buffer.alloc(512, 'x'), stored), 'mismatch', scheme);
+      await assert.rejects(pool.hash(Buffer.alloc(512, 'x'), scheme), /more than 511 bytes/);
+    }
   });
 
   it('refuse to make an unknown one', async () => {
