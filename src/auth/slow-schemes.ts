@@ -72,10 +72,15 @@ function readText(stored: StoredPassword): string | undefined {
   return decodeText(stored.text, stored.encoding)?.toString('latin1');
 }
 
+function isTooCostly(text: string): boolean {
+  const cost = Number(BCRYPT_COST.exec(text)?.[1] ?? 0);
+  const rounds = Number(CRYPT_ROUNDS.exec(text)?.[1] ?? 0);
+  return cost > MAX_BCRYPT_COST || rounds > MAX_CRYPT_ROUNDS;
+}
+
 function verifyCrypt(password: Buffer, text: string, libcrypt: Libcrypt | undefined): HashVerdict {
-  if (Number(BCRYPT_COST.exec(text)?.[1] ?? 0) > MAX_BCRYPT_COST) return 'unusable';
+  if (isTooCostly(text)) return 'unusable';
   if (BCRYPT.test(text)) return verifyBcrypt(password, text) ? 'match' : 'mismatch';
-  if (Number(CRYPT_ROUNDS.exec(text)?.[1] ?? 0) > MAX_CRYPT_ROUNDS) return 'unusable';
   if (libcrypt === undefined) return 'busy';
   // The same work as for any other, so that time and answer do not tell the users of this scheme from nobody.
   const hashed = libcrypt.crypt(password.subarray(0, MAX_CRYPT_PASSWORD_BYTES), text);
