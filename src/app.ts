@@ -17,7 +17,7 @@ import type { Logger } from './core/logger.ts';
 import { UndoStack } from './core/undo.ts';
 import type { Logging } from './log/logging.ts';
 import { createControlListener, type ControlHandler, type ControlReply } from './net/control.ts';
-import type { PassedSockets } from './net/passed-sockets.ts';
+import { findUnclaimed, type PassedSockets } from './net/passed-sockets.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -65,6 +65,8 @@ export function createApp(options: AppOptions): App {
   return {
     reload,
     async bind() {
+      for (const name of findUnclaimed(passed, [...services.running.keys()]))
+        logger.warn('listener.fault', { name }, 'systemd passes a socket under a FileDescriptorName= of no service');
       for (const { service } of running) {
         undos.push('sockets', () => service.stop(0));
         await service.bind();

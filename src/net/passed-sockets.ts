@@ -28,3 +28,8 @@ export function takePassedSockets(environment: NodeJS.ProcessEnv, pid: number): 
   }
   return sockets;
 }
+
+/** The names of passed sockets that no service bears: nobody serves them, yet whoever connects there is let in to wait. */
+export function findUnclaimed(passed: PassedSockets, services: readonly string[]): string[] {
+  return [...passed.keys()].filter((name) => !services.includes(name));
+}

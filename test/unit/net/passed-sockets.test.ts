@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { takePassedSockets } from '../../../src/net/passed-sockets.ts';
+import { findUnclaimed, takePassedSockets } from '../../../src/net/passed-sockets.ts';
 
 describe('takePassedSockets()', () => {
   it('gives descriptors by service name and removes the variables (RULES 30)', () => {
@@ -30,5 +30,12 @@ describe('takePassedSockets()', () => {
     for (const count of ['', '-1', 'x', '1e9', '99999']) {
       assert.equal(takePassedSockets({ LISTEN_PID: '77', LISTEN_FDS: count }, 77).size, 0, count);
     }
+  });
+});
+
+describe('findUnclaimed()', () => {
+  it('names the sockets that nobody will serve', () => {
+    const passed = takePassedSockets({ LISTEN_PID: '7', LISTEN_FDS: '3', LISTEN_FDNAMES: 'sasl:auth.socket' }, 7);
+    assert.deepEqual(findUnclaimed(passed, ['sasl', 'lmtp']), ['auth.socket', 'unknown']);
   });
 });
