@@ -31,10 +31,15 @@ function addAdd(family: Command, environment: VerbEnvironment): void {
     .action((address: string, targets: string[], options: AddOptions) =>
       withAdmin(environment, async (admin) => {
         const { sendAs = false, replace = false } = options;
-        const outcome = await admin.aliases.add(address, { targets, sendAs, replace });
+        const outcome = await admin.aliases.add(address, { targets: targets.flatMap(splitTargets), sendAs, replace });
         report(outcome, { action: `add alias ${address}`, done: `Added alias ${address}` }, environment.context);
       }),
     );
+}
+
+/** Takes a list as alias files write it apart; a comma in a quoted local part is none. */
+function splitTargets(text: string): string[] {
+  return text.includes('"') ? [text] : text.split(/\s*,\s*/).filter((target) => target !== '');
 }
 
 function addRemove(family: Command, environment: VerbEnvironment): void {

@@ -262,6 +262,15 @@ describe('postern alias', () => {
     assert.equal((await site.run(['alias', 'remove', 'info@d.test'])).code, 67);
   });
 
+  it('takes several targets also with commas between them', async (t) => {
+    const site = await makeFilled(t);
+    await site.run(['alias', 'add', 'info@d.test', 'bob@d.test,joe@far.test', 'ann@far.test,', '"x,y"@far.test']);
+    assert.equal(
+      (await site.run(['alias', 'list'])).out,
+      'info@d.test -> bob@d.test, joe@far.test, ann@far.test, x,y@far.test\n',
+    );
+  });
+
   it('refuses circles (RULES 10) and addresses of accounts, and warns of targets that do not exist', async (t) => {
     const site = await makeFilled(t);
     const loop = await site.run(['alias', 'add', 'a@d.test', 'a@d.test']);
