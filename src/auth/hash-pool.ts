@@ -95,7 +95,7 @@ export class HashPool implements Hasher {
     const answer = await this.#workers.submit({ kind: 'hash', password: copy(password), scheme: chosen.name });
     if (answer === 'busy') throw new Error('Cannot hash password: the hash queue is full');
     if (answer.kind === 'hash') return answer.stored;
-    throw new Error(`Cannot hash password: ${answer.kind === 'fault' ? answer.reason : 'unexpected answer'}`);
+    throw new Error(answer.kind === 'fault' ? answer.reason : 'Cannot hash password: unexpected answer');
   }
 }
 

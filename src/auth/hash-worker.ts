@@ -26,7 +26,9 @@ function answer(request: HashRequest): HashAnswer {
     }
     const scheme = findScheme(request.scheme);
     const stored = scheme === undefined ? undefined : hashSlow(password, scheme, libcrypt);
-    return stored === undefined ? { kind: 'fault', reason: 'no library for this scheme' } : { kind: 'hash', stored };
+    return stored === undefined
+      ? { kind: 'fault', reason: 'Cannot hash password: no library for this scheme' }
+      : { kind: 'hash', stored };
   } catch (error) {
     return { kind: 'fault', reason: describeError(error) };
   }

@@ -23,8 +23,8 @@ export interface Terminal {
 export type NewPassword =
   { readonly kind: 'read'; readonly password: Buffer } | { readonly kind: 'none'; readonly reason: string };
 
-/** SASL PLAIN carries no more than this in one AUTH line, so a longer password could never be used. */
-export const MAX_PASSWORD_BYTES = 1024;
+/** What every scheme can hash: libxcrypt takes no more, and a change of scheme must not lock anybody out. */
+export const MAX_PASSWORD_BYTES = 511;
 
 /** One line feed may follow the password in a file. */
 const MAX_LINE_BREAK_BYTES = 2;

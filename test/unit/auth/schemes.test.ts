@@ -178,7 +178,10 @@ describe('password schemes', () => {
       assert.equal(await pool.verify(longest, await pool.hash(longest, scheme)), 'match', scheme);
       const stored = await pool.hash(longest, scheme);
       assert.equal(await pool.verify(Buffer.alloc(512, 'x'), stored), 'mismatch', scheme);
-      await assert.rejects(pool.hash(Buffer.alloc(512, 'x'), scheme), /more than 511 bytes/);
+      await assert.rejects(
+        pool.hash(Buffer.alloc(512, 'x'), scheme),
+        /^Error: Cannot hash password: this scheme cannot hold more than 511 bytes$/,
+      );
     }
   });
 

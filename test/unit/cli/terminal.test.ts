@@ -23,10 +23,10 @@ describe('readNewPassword()', () => {
     ['it is empty', new FakeTerminal({ secrets: ['', ''] }), undefined, /it is empty/],
     ['standard input is empty', new FakeTerminal({ input: '\n' }), '-', /it is empty/],
     ['standard input has two lines', new FakeTerminal({ input: 'a\nb\n' }), '-', /several lines/],
-    ['it is too long', new FakeTerminal({ input: 'x'.repeat(MAX_PASSWORD_BYTES + 1) }), '-', /more than 1024 bytes/],
+    ['it is too long', new FakeTerminal({ input: 'x'.repeat(MAX_PASSWORD_BYTES + 1) }), '-', /more than 511 bytes/],
     ['the input has no end', new FakeTerminal({ input: 'x'.repeat(100_000) }), '-', /from standard input/],
     ['the file is missing', new FakeTerminal(), '/nonexistent/x', /from \/nonexistent\/x: ENOENT/],
-    ['the file has no end', new FakeTerminal(), '/dev/zero', /more than 1024 bytes/],
+    ['the file has no end', new FakeTerminal(), '/dev/zero', /more than 511 bytes/],
   ];
   for (const [name, terminal, passwordFile, expected] of refusals) {
     it(`refuses when ${name}`, async () => {
