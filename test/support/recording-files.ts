@@ -29,7 +29,7 @@ export class RecordingFiles implements FileSystem {
   readonly read = (path: string): AsyncIterable<Buffer> => nodeFileSystem.read(path);
   readonly status = (path: string): Promise<FileStatus> => nodeFileSystem.status(path);
   readonly realPath = (path: string): Promise<string> => nodeFileSystem.realPath(path);
-  readonly list = (path: string): AsyncIterable<string> => nodeFileSystem.list(path);
+  list = (path: string): AsyncIterable<string> => nodeFileSystem.list(path);
 
   /** Says that a message with this content was answered 250; it must be durable in directory `path`. */
   reply(path: string, content: string): void {
