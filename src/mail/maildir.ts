@@ -39,10 +39,14 @@ const FOLDER_MARKER = 'maildirfolder';
 /** How long a Maildir that was found in order is believed to stay so; the mount is asked about every time. */
 const TRUST_MS = 5000;
 const MAX_TRUSTED = 10_000;
+/** Past it the memory starts anew, and directories are synced a second time. */
+const MAX_DURABLE = 100_000;
 
 export class Maildirs {
   readonly #options: MaildirOptions;
-  readonly #trusted = new Map<string, { ready: ReadyMaildir; untilMs: number }>();
+  readonly #trusted = new Map<string, { ready: ReadyMaildir; sinceMs: number }>();
+  /** Directories whose way from the root this process has made durable; who made them may not have (RULES 4). */
+  readonly #durable = new Set<string>();
   /** By Maildir++ root: what is being made there. Nobody relies on it before it is durable. */
   readonly #making = new Map<string, Promise<unknown>>();
 
@@ -59,11 +63,14 @@ export class Maildirs {
     if (verdict.kind === 'missing') return deferred('root-missing', verdict.detail);
     const wanted = folder === undefined ? location.inbox : join(location.path, folder);
     const trusted = this.#trusted.get(wanted);
-    if (trusted !== undefined && trusted.untilMs > this.#options.clock.now()) return trusted.ready;
+    if (trusted !== undefined && this.#isYoung(trusted.sinceMs)) return trusted.ready;
     await this.#making.get(location.path);
 
     const found = await this.#find(wanted, location);
-    if (found !== undefined) return this.#trust(wanted, found);
+    if (found !== undefined) {
+      if (found.kind === 'ready') await this.#makeDurable(wanted, this.#rootOf(wanted, location));
+      return this.#trust(wanted, found);
+    }
     if (folder === undefined) return this.#oneAtATime(location.path, () => this.#make(wanted, location));
 
     // Folders live in a Maildir++ root: that one comes first.
@@ -76,12 +83,13 @@ export class Maildirs {
   /** Forgets that a Maildir was in order, because an operation in it failed. */
   distrust(directory: string): void {
     this.#trusted.delete(directory);
+    this.#durable.delete(directory);
   }
 
   async #find(directory: string, location: MailLocation): Promise<ReadyMaildir | Deferred | undefined> {
     const { files } = this.#options;
     try {
-      for (const part of ['tmp', 'new'] as const) {
+      for (const part of PARTS) {
         const real = await files.realPath(join(directory, part));
         if (real !== join(directory, part) && !(await this.#isInsideRoots(real))) return leadsOutside(directory);
       }
@@ -103,7 +111,7 @@ export class Maildirs {
   #trust(directory: string, found: ReadyMaildir | Deferred): ReadyMaildir | Deferred {
     if (found.kind !== 'ready') return found;
     if (this.#trusted.size >= MAX_TRUSTED) this.#trusted.clear();
-    this.#trusted.set(directory, { ready: found, untilMs: this.#options.clock.now() + TRUST_MS });
+    this.#trusted.set(directory, { ready: found, sinceMs: this.#options.clock.now() });
     return found;
   }
 
@@ -136,14 +144,14 @@ export class Maildirs {
    * somebody else in this moment, and not be durable yet (RULES 4).
    */
   async #make(directory: string, location: MailLocation, folderMode?: number): Promise<ReadyMaildir | Deferred> {
-    const { files, roots, rootPaths } = this.#options;
-    const root = rootPaths.find((known) => isInside(directory, known)) ?? location.root;
+    const { files, roots } = this.#options;
+    const root = this.#rootOf(directory, location);
     const verdict = await roots.check(root);
     if (verdict.kind === 'missing') return deferred('root-missing', verdict.detail);
 
+    this.#durable.delete(directory);
     const mode = folderMode ?? NEW_DIRECTORY_MODE;
-    const ancestors = pathsBetween(root, directory);
-    for (const path of [...ancestors, ...PARTS.map((part) => join(directory, part))]) {
+    for (const path of [...pathsBetween(root, directory), ...PARTS.map((part) => join(directory, part))]) {
       if (await this.#exists(path)) continue;
       // A link on the way may lead out of the roots: nothing is made behind it.
       if (!(await this.#isInsideRoots(await files.realPath(dirname(path))))) return leadsOutside(directory);
@@ -152,8 +160,28 @@ export class Maildirs {
     if (folderMode !== undefined && !(await this.#exists(join(directory, FOLDER_MARKER)))) {
       await (await files.create(join(directory, FOLDER_MARKER), toFileMode(mode))).close();
     }
-    await Promise.all([root, ...ancestors].map((path) => files.syncDirectory(path)));
+    await this.#makeDurable(directory, root);
     return (await this.#find(directory, location)) ?? deferred('storage', `cannot make "${directory}"`);
+  }
+
+  #rootOf(directory: string, location: MailLocation): string {
+    return this.#options.rootPaths.find((known) => isInside(directory, known)) ?? location.root;
+  }
+
+  /** Syncs every directory on the way to `directory`, once in this process's life. */
+  async #makeDurable(directory: string, root: string): Promise<void> {
+    if (this.#durable.has(directory)) return;
+    const paths = [root, ...pathsBetween(root, directory)];
+    // One that we may not read we did not make.
+    await Promise.all(paths.map((path) => this.#options.files.syncDirectory(path).catch(ignoreForbidden)));
+    if (this.#durable.size >= MAX_DURABLE) this.#durable.clear();
+    this.#durable.add(directory);
+  }
+
+  /** A clock that was set back makes nothing young. */
+  #isYoung(sinceMs: number): boolean {
+    const ageMs = this.#options.clock.now() - sinceMs;
+    return ageMs >= 0 && ageMs < TRUST_MS;
   }
 
   async #exists(path: string): Promise<boolean> {
@@ -189,4 +217,8 @@ function toFileMode(directoryMode: number): number {
 
 function ignoreExisting(error: unknown): void {
   if (errorCode(error) !== 'EEXIST') throw error;
+}
+
+function ignoreForbidden(error: unknown): void {
+  if (errorCode(error) !== 'EACCES') throw error;
 }

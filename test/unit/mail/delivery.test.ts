@@ -194,6 +194,32 @@ describe('Durability', () => {
     assert.equal(answered.length, 8);
   });
 
+  it('includes directories that somebody made before and nobody synced (RULES 4)', async (t) => {
+    const store = await startStore(t);
+    const { recorder } = store;
+    recorder.sabotage = (step, path) => (step === 'syncDirectory' && path.endsWith('/ann') ? 'EIO' : undefined);
+    assert.equal((await store.deliver([store.mailbox(ANN)], 'one'))[0]?.kind, 'deferred');
+    recorder.sabotage = () => undefined;
+    assert.equal((await store.deliver([store.mailbox(ANN)], 'one'))[0]?.kind, 'delivered');
+    const disk = new DurableDisk(store.root);
+    for (const operation of recorder.operations) disk.apply(operation);
+    assert.deepEqual(disk.durableContents(join(store.maildir(ANN), 'new')), ['X-Top: 1\none']);
+  });
+
+  it('includes directories that are made a second time (RULES 4)', async (t) => {
+    let now = 1_790_000_000_000;
+    const store = await startStore(t, { clock: { now: () => now } });
+    await store.deliver([store.mailbox(ANN)], 'one');
+    rmSync(join(store.root, 'd.example'), { recursive: true });
+    now += 6000;
+    const { recorder } = store;
+    recorder.operations.length = 0;
+    assert.equal((await store.deliver([store.mailbox(ANN)], 'two'))[0]?.kind, 'delivered');
+    const disk = new DurableDisk(store.root);
+    for (const operation of recorder.operations) disk.apply(operation);
+    assert.deepEqual(disk.durableContents(join(store.maildir(ANN), 'new')), ['X-Top: 1\ntwo']);
+  });
+
   it('would be seen to lose mail if a directory were not synced', async (t) => {
     const store = await startStore(t);
     await store.deliver([store.mailbox(ANN)], 'one');
@@ -280,6 +306,35 @@ describe('A retry', () => {
     const outcomes = await Promise.all(Array.from({ length: 10 }, () => store.deliver([store.mailbox(ANN)])));
     assert.equal(outcomes.filter(([outcome]) => outcome?.kind === 'delivered' && outcome.isRetry).length, 9);
     assert.equal(namesIn(store.maildir(ANN), 'new').length, 1);
+  });
+
+  it('is recognised while its file gets another name in the directory that is being read (RULES 3)', async (t) => {
+    const store = await startStore(t);
+    const [first] = await store.deliver([store.mailbox(ANN)]);
+    assert.ok(first?.kind === 'delivered');
+    const cur = join(store.maildir(ANN), 'cur');
+    renameSync(join(store.maildir(ANN), 'new', first.baseName), join(cur, `${first.baseName}:2,`));
+    // As readdir may: the old name is gone and the new one lies behind us.
+    const { list } = store.recorder;
+    let reads = 0;
+    store.recorder.list = (path) => {
+      if (path !== cur || ++reads > 1) return list(path);
+      renameSync(join(cur, `${first.baseName}:2,`), join(cur, `${first.baseName}:2,S`));
+      return list(join(store.root, 'd.example'));
+    };
+    const [again] = await store.deliver([store.mailbox(ANN)]);
+    assert.ok(again?.kind === 'delivered' && again.isRetry);
+    assert.deepEqual(namesIn(store.maildir(ANN), 'new'), []);
+  });
+
+  it('does not wait for ever because a Maildir has no cur', async (t) => {
+    const store = await startStore(t);
+    await store.deliver([store.mailbox(ANN)]);
+    for (const part of ['new', 'cur']) rmSync(join(store.maildir(ANN), part), { recursive: true });
+    mkdirSync(join(store.maildir(ANN), 'new'));
+    const later = await startStore(t, { folder: join(store.root, '..') });
+    const [again] = await later.deliver([later.mailbox(ANN)]);
+    assert.ok(again?.kind === 'delivered' && !again.isRetry);
   });
 
   it('is forgotten after the retry window', async (t) => {
