@@ -31,10 +31,20 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What one file holds. */
+interface Generation {
+  readonly records: Map<string, string>;
+  /** Seconds, of its first record. */
+  readonly since: number | undefined;
+  readonly lines: number;
+}
+
 const DEFAULT_MAX_RECORDS = 1_000_000;
 const FILE_MODE = 0o600;
 const CURRENT_NAME = 'deliveries.journal';
 const PREVIOUS_NAME = 'deliveries.journal.old';
+/** A line is at most 313 long; what has no end within this is no line. */
+const MAX_LINE_CHARS = 1024;
 /** A torn line, or one of a later version, does not match and is skipped. */
 const LINE = /^(\d{1,12}) ([A-Za-z0-9_-]{43}) (\S{1,255})$/;
 
@@ -48,6 +58,9 @@ export class DeliveryJournal {
   #current = new Map<string, string>();
   #previous = new Map<string, string>();
   #currentSince = 0;
+  /** Lines in the current file; a retry adds one, and no key. */
+  #currentLines = 0;
+  #loading: Promise<void> | undefined;
   #file: NewFile | undefined;
   #queue: Waiting[] = [];
   #pump: Promise<void> | undefined;
@@ -57,15 +70,13 @@ export class DeliveryJournal {
     this.#options = options;
   }
 
-  /** Loads what an earlier process recorded. */
+  /** Loads what an earlier process recorded. When that fails, each delivery tries again first, and is deferred. */
   async start(): Promise<void> {
-    const { directory, windowMs, clock } = this.#options;
-    const now = Math.floor(clock.now() / 1000);
-    const oldest = now - Math.ceil((2 * windowMs) / 1000);
-    this.#previous = (await this.#load(join(directory, PREVIOUS_NAME), oldest)).records;
-    const { records, since } = await this.#load(join(directory, CURRENT_NAME), oldest);
-    this.#current = records;
-    this.#currentSince = since ?? now;
+    try {
+      await this.#load();
+    } catch (error) {
+      this.#options.logger.error('mail.journal-fault', { err: error }, 'Cannot read the journal: all mail waits');
+    }
   }
 
   async stop(): Promise<void> {
@@ -82,16 +93,19 @@ export class DeliveryJournal {
   record(key: string, baseName: string): Promise<void> {
     const seconds = Math.floor(this.#options.clock.now() / 1000);
     this.#current.set(key, baseName);
+    this.#currentLines += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ line: `${seconds} ${key} ${baseName}\n`, resolve, reject });
-      this.#pump ??= this.#writeAll().finally(() => {
-        this.#pump = undefined;
-      });
+      this.#pump ??= this.#writeAll();
     });
   }
 
-  /** Runs `work` when no other work for the same key runs: a retry may arrive while the first try is still busy. */
+  /**
+   * Runs `work` when no other work for the same key runs: a retry may arrive while the first try is still busy.
+   * Rejects when the journal cannot be read: nobody knows then what is a retry.
+   */
   async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
+    await this.#load();
     for (let other = this.#working.get(key); other !== undefined; other = this.#working.get(key)) await other;
     const mine = work();
     const settled = mine.then(
@@ -124,6 +138,8 @@ export class DeliveryJournal {
         for (const waiting of batch) waiting.reject(error);
       }
     }
+    // In the turn that saw the queue empty: a record made any later must find no pump.
+    this.#pump = undefined;
   }
 
   async #openFile(): Promise<NewFile> {
@@ -143,42 +159,77 @@ export class DeliveryJournal {
 
   async #rotateIfDue(): Promise<void> {
     const { clock, directory, files, windowMs, maxRecords = DEFAULT_MAX_RECORDS } = this.#options;
-    const now = clock.now() / 1000;
+    const now = Math.floor(clock.now() / 1000);
+    // The clock may have run ahead.
+    this.#currentSince = Math.min(this.#currentSince, now);
     const isOld = now - this.#currentSince >= windowMs / 1000;
-    if (!isOld && this.#current.size <= maxRecords / 2) return;
+    if (!isOld && this.#currentLines <= maxRecords / 2) return;
     await this.#closeFile();
     await files.rename(join(directory, CURRENT_NAME), join(directory, PREVIOUS_NAME)).catch(ignoreMissing);
     this.#previous = this.#current;
     this.#current = new Map();
-    this.#currentSince = Math.floor(now);
+    this.#currentLines = 0;
+    this.#currentSince = now;
   }
 
-  async #load(path: string, oldest: number): Promise<{ records: Map<string, string>; since: number | undefined }> {
+  #load(): Promise<void> {
+    this.#loading ??= this.#loadBoth().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #loadBoth(): Promise<void> {
+    const { directory, windowMs, clock } = this.#options;
+    const now = Math.floor(clock.now() / 1000);
+    const oldest = now - Math.ceil((2 * windowMs) / 1000);
+    const previous = await this.#read(join(directory, PREVIOUS_NAME), oldest);
+    const { records, since, lines } = await this.#read(join(directory, CURRENT_NAME), oldest);
+    this.#previous = previous.records;
+    this.#current = records;
+    this.#currentLines = lines;
+    this.#currentSince = since ?? now;
+  }
+
+  async #read(path: string, oldest: number): Promise<Generation> {
     const { maxRecords = DEFAULT_MAX_RECORDS } = this.#options;
     const records = new Map<string, string>();
     let since: number | undefined;
+    let lines = 0;
     try {
       for await (const line of this.#lines(path)) {
+        lines += 1;
         const [, seconds, key, baseName] = LINE.exec(line) ?? [];
         if (key === undefined || baseName === undefined || Number(seconds) < oldest) continue;
         since ??= Number(seconds);
+        // The newest stand last, in the file as in the map.
+        records.delete(key);
         records.set(key, baseName);
-        if (records.size >= maxRecords) break;
+        if (records.size > maxRecords) deleteFirst(records);
       }
     } catch (error) {
       ignoreMissing(error);
     }
-    return { records, since };
+    return { records, since, lines };
   }
 
+  /** Lines of the file, those far too long cut short. */
   async *#lines(path: string): AsyncGenerator<string> {
     let rest = '';
     for await (const piece of this.#options.files.read(path)) {
       const lines = (rest + piece.toString('latin1')).split('\n');
-      rest = lines.pop() ?? '';
+      rest = (lines.pop() ?? '').slice(0, MAX_LINE_CHARS);
       yield* lines;
     }
     yield rest;
+  }
+}
+
+function deleteFirst(records: Map<string, string>): void {
+  for (const key of records.keys()) {
+    records.delete(key);
+    return;
   }
 }
 

@@ -31,9 +31,7 @@ export class StaleFileCleaner {
     if (this.#visited.size >= MAX_VISITED) this.#visited.clear();
     this.#visited.add(maildir);
     this.#queue.push(maildir);
-    this.#work ??= this.#cleanAll().finally(() => {
-      this.#work = undefined;
-    });
+    this.#work ??= this.#cleanAll();
   }
 
   /** Resolves when nothing is queued; drops what has not begun. */
@@ -50,6 +48,8 @@ export class StaleFileCleaner {
         this.#options.logger.warn('mail.fault', { maildir, err: error });
       }
     }
+    // In the turn that saw the queue empty: a visit any later must start anew.
+    this.#work = undefined;
   }
 
   async #clean(directory: string): Promise<void> {

@@ -26,7 +26,7 @@ export class RecordingFiles implements FileSystem {
   sabotage: Sabotage = () => undefined;
   #fileCount = 0;
 
-  readonly read = (path: string): AsyncIterable<Buffer> => nodeFileSystem.read(path);
+  read = (path: string): AsyncIterable<Buffer> => nodeFileSystem.read(path);
   readonly status = (path: string): Promise<FileStatus> => nodeFileSystem.status(path);
   readonly realPath = (path: string): Promise<string> => nodeFileSystem.realPath(path);
   list = (path: string): AsyncIterable<string> => nodeFileSystem.list(path);
