@@ -6,10 +6,14 @@
  * Order for every mailbox, without exception: file synced, intent in the journal, name in `new/`, directory synced,
  * and only then the outcome (RULES 3 and 4). Whatever fails before the end leaves nothing in `new/` and `tmp/`.
  *
+ * Nobody waits for a disk that hangs: after a while the outcome is "later", no name is given to the message any more,
+ * and cleaning up goes on alone. What was named in that moment all the same, the journal knows at the retry.
+ *
  * States: open (`write` allowed), finished or aborted (nothing more is allowed).
  */
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
+import { settleWithin } from '../core/deadline.ts';
 import { errorCode } from '../core/errors.ts';
 import type { FileSystem, NewFile } from './file-system.ts';
 import { formatJournalKey, type DeliveryJournal } from './journal.ts';
@@ -40,6 +44,8 @@ export interface DeliveryTools {
   readonly names: NameMaker;
   /** A full mailbox refuses (552) or defers (452). */
   readonly fullMailbox: 'refuse' | 'defer';
+  /** Longest wait for the disk in `write`, `finish` and `abort`. */
+  readonly diskWaitMs: number;
   /** Directories that failed while a body was streamed into them: others hold the file while they are in here. */
   readonly suspects: Set<string>;
   /** Hears of every Maildir that holds a file, so that stale ones can be cleaned. */
@@ -89,6 +95,7 @@ export class Delivery {
   #body: Body | undefined;
   #writing: Promise<void> = Promise.resolve();
   #isOver = false;
+  #isHung = false;
 
   constructor(tools: DeliveryTools, message: Message, mailboxes: readonly Mailbox[]) {
     this.#tools = tools;
@@ -103,11 +110,34 @@ export class Delivery {
     if (this.#isOver) return;
     this.#digest.update(piece);
     this.#gather(this.#converter.convert(piece));
-    if (this.#gatheredBytes >= WRITE_BYTES || this.#gathered.length >= WRITE_PIECES) await this.#flush();
+    if (this.#gatheredBytes >= WRITE_BYTES || this.#gathered.length >= WRITE_PIECES) await this.#inTime(this.#flush());
   }
 
   /** Delivers; one outcome a mailbox, in their order. Never rejects. */
   async finish(): Promise<readonly DeliveryOutcome[]> {
+    await this.#inTime(this.#finish());
+    return this.#targets.map((target) => target.outcome ?? deferred('fault', 'no outcome'));
+  }
+
+  /** Gives up, leaving nothing behind. Harmless when there is nothing to give up. */
+  async abort(): Promise<void> {
+    await this.#inTime(this.#cleanUp());
+  }
+
+  /** Waits for `work`, which never rejects, until the disk is found to hang; then everybody's outcome is "later". */
+  async #inTime(work: Promise<void>): Promise<void> {
+    if (this.#isHung) return;
+    const { diskWaitMs } = this.#tools;
+    await settleWithin(work, diskWaitMs, () => {
+      this.#isHung = true;
+      this.#isOver = true;
+      this.#gathered = [];
+      const message = `Cannot store the message: the disk did not answer in ${diskWaitMs} ms`;
+      this.#failOpen(deferredByFault(Object.assign(new Error(message), { code: 'ETIMEDOUT' })));
+    });
+  }
+
+  async #finish(): Promise<void> {
     try {
       this.#gather(this.#converter.finish());
       await this.#flush();
@@ -116,12 +146,10 @@ export class Delivery {
     } catch (error) {
       this.#failOpen(deferredByFault(error));
     }
-    await this.abort();
-    return this.#targets.map((target) => target.outcome ?? deferred('fault', 'no outcome'));
+    await this.#cleanUp();
   }
 
-  /** Gives up, leaving nothing behind. Harmless when there is nothing to give up. */
-  async abort(): Promise<void> {
+  async #cleanUp(): Promise<void> {
     this.#isOver = true;
     this.#gathered = [];
     await this.#writing;
@@ -310,6 +338,7 @@ export class Delivery {
   async #publish(directory: string, baseName: string, place: (path: string) => Promise<void>): Promise<void> {
     const { files } = this.#tools;
     const path = join(directory, baseName);
+    if (this.#isHung) throw new Error('Cannot store the message: it was given up');
     await place(path);
     try {
       await files.syncDirectory(directory);

@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { settleWithin } from '../core/deadline.ts';
 import { describeError, errorCode } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { FileStatus, FileSystem } from './file-system.ts';
@@ -19,6 +20,8 @@ export interface MailRootOptions {
   /** `mail-roots.json` in the state directory. */
   readonly statePath: string;
   readonly logger: Logger;
+  /** Longest wait for a disk that hangs. */
+  readonly waitMs?: number;
 }
 
 export type RootVerdict = { readonly kind: 'present' } | { readonly kind: 'missing'; readonly detail: string };
@@ -31,6 +34,7 @@ interface KnownRoot {
 
 export const MARKER_NAME = '.postern-root';
 
+const DEFAULT_WAIT_MS = 10_000;
 const MARKER_MODE = 0o644;
 const STATE_MODE = 0o600;
 const MAX_SMALL_FILE_BYTES = 64 * 1024;
@@ -47,11 +51,19 @@ export class MailRoots {
     this.#options = options;
   }
 
-  /** Whether the disk we know is mounted at `root`; asked before every delivery and every measurement. */
+  /**
+   * Whether the disk we know is mounted at `root`; asked before every delivery and every measurement. A disk that
+   * hangs is asked once, however many wait: each question would hold a thread.
+   */
   check(root: string): Promise<RootVerdict> {
     let check = this.#checks.get(root);
     if (check === undefined) {
-      check = this.#checkNow(root).finally(() => this.#checks.delete(root));
+      const work = this.#checkNow(root).finally(() => this.#checks.delete(root));
+      check = settleWithin(work, this.#options.waitMs ?? DEFAULT_WAIT_MS, () => {
+        const hung: RootVerdict = { kind: 'missing', detail: 'the disk does not answer' };
+        this.#report(root, hung);
+        return hung;
+      });
       this.#checks.set(root, check);
     }
     return check;

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import { settleWithin } from '../core/deadline.ts';
 import type { Logger } from '../core/logger.ts';
 import { Delivery, type DeliveryTools, type Mailbox, type Message } from './delivery.ts';
 import type { FileSystem } from './file-system.ts';
@@ -30,6 +31,8 @@ export interface MailStoreSettings {
   readonly retryWindowMs: number;
   /** Where the journal is kept. */
   readonly stateDirectory: string;
+  /** Longest wait for the disk in one step of a delivery. */
+  readonly diskWaitMs?: number;
 }
 
 export interface MailStoreOptions {
@@ -41,6 +44,11 @@ export interface MailStoreOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** Postfix waits 180 s for each write and 600 s after the dot; when it gives up it may suspend all delivery to us. */
+const DISK_WAIT_MS = 150_000;
+/** A disk that hangs must not hold the stop of the daemon: whatever is cut off here may be. */
+const STOP_WAIT_MS = 5000;
 
 export type LocatedMailbox = { readonly kind: 'mailbox'; readonly mailbox: Mailbox } | Deferred;
 
@@ -70,6 +78,7 @@ export class MailStore {
       meter,
       names,
       fullMailbox: settings.fullMailbox,
+      diskWaitMs: settings.diskWaitMs ?? DISK_WAIT_MS,
       suspects: new Set(),
       onMaildirUsed: (directory) => cleaner.visit(directory),
     };
@@ -81,8 +90,8 @@ export class MailStore {
   }
 
   async stop(): Promise<void> {
-    await this.#cleaner.stop();
-    await this.#journal.stop();
+    const work = Promise.all([this.#cleaner.stop(), this.#journal.stop()]);
+    await settleWithin<unknown>(work, STOP_WAIT_MS, () => undefined);
   }
 
   /** The mailbox for mail to `user`, or to the folder that the detail of the address names. Touches no disk. */

@@ -24,6 +24,7 @@ export interface StoreWish {
   readonly settings?: Partial<MailStoreSettings>;
   readonly location?: Partial<LocationSettings>;
   readonly quota?: QuotaLimits;
+  readonly rootWaitMs?: number;
 }
 
 export class TestStore {
@@ -59,6 +60,7 @@ export class TestStore {
       roots: location.roots,
       statePath: join(this.state, 'mail-roots.json'),
       logger,
+      ...(wish.rootWaitMs === undefined ? {} : { waitMs: wish.rootWaitMs }),
     });
     this.meter = new QuotaMeter({
       settings: location,

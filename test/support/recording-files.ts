@@ -24,10 +24,12 @@ export type Sabotage = (step: StepName, path: string) => string | undefined;
 export class RecordingFiles implements FileSystem {
   readonly operations: Operation[] = [];
   sabotage: Sabotage = () => undefined;
+  /** A disk that hangs: the operation begins when the promise is fulfilled. */
+  stall: (step: StepName, path: string) => Promise<void> | undefined = () => undefined;
   #fileCount = 0;
 
   read = (path: string): AsyncIterable<Buffer> => nodeFileSystem.read(path);
-  readonly status = (path: string): Promise<FileStatus> => nodeFileSystem.status(path);
+  status = (path: string): Promise<FileStatus> => nodeFileSystem.status(path);
   readonly realPath = (path: string): Promise<string> => nodeFileSystem.realPath(path);
   list = (path: string): AsyncIterable<string> => nodeFileSystem.list(path);
 
@@ -37,23 +39,23 @@ export class RecordingFiles implements FileSystem {
   }
 
   async create(path: string, mode: number): Promise<NewFile> {
-    this.#try('create', path);
+    await this.#try('create', path);
     return this.#wrap(path, await nodeFileSystem.create(path, mode));
   }
 
   async append(path: string, mode: number): Promise<NewFile> {
-    this.#try('append', path);
+    await this.#try('append', path);
     return nodeFileSystem.append(path, mode);
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#try('rename', to);
+    await this.#try('rename', to);
     await nodeFileSystem.rename(from, to);
     this.operations.push({ kind: 'rename', from, path: to });
   }
 
   async link(existing: string, path: string): Promise<void> {
-    this.#try('link', path);
+    await this.#try('link', path);
     await nodeFileSystem.link(existing, path);
     this.operations.push({ kind: 'link', from: existing, path });
   }
@@ -64,13 +66,13 @@ export class RecordingFiles implements FileSystem {
   }
 
   async makeDirectory(path: string, mode: number): Promise<void> {
-    this.#try('makeDirectory', path);
+    await this.#try('makeDirectory', path);
     await nodeFileSystem.makeDirectory(path, mode);
     this.operations.push({ kind: 'makeDirectory', path });
   }
 
   async syncDirectory(path: string): Promise<void> {
-    this.#try('syncDirectory', path);
+    await this.#try('syncDirectory', path);
     this.operations.push({ kind: 'syncDirectory', path, isDone: false });
     await nodeFileSystem.syncDirectory(path);
     this.operations.push({ kind: 'syncDirectory', path, isDone: true });
@@ -81,12 +83,12 @@ export class RecordingFiles implements FileSystem {
     this.operations.push({ kind: 'create', path, file });
     return {
       write: async (buffers) => {
-        this.#try('write', path);
+        await this.#try('write', path);
         await real.write(buffers);
         this.operations.push({ kind: 'write', file, bytes: Buffer.concat(buffers) });
       },
       sync: async () => {
-        this.#try('sync', path);
+        await this.#try('sync', path);
         this.operations.push({ kind: 'sync', file, isDone: false });
         await real.sync();
         this.operations.push({ kind: 'sync', file, isDone: true });
@@ -96,7 +98,8 @@ export class RecordingFiles implements FileSystem {
     };
   }
 
-  #try(step: StepName, path: string): void {
+  async #try(step: StepName, path: string): Promise<void> {
+    await this.stall(step, path);
     const code = this.sabotage(step, path);
     if (code !== undefined) throw Object.assign(new Error(`${code}: planted, ${step} "${path}"`), { code });
   }

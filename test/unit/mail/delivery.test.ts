@@ -160,6 +160,70 @@ describe('Delivery on a failing disk', () => {
   });
 });
 
+describe('Delivery on a disk that hangs', () => {
+  const settings = { diskWaitMs: 50 };
+
+  for (const step of ['create', 'write', 'sync', 'rename', 'syncDirectory'] as const) {
+    it(`defers when ${step} does not end, and leaves one copy at most once it does`, async (t) => {
+      const store = await startStore(t, { settings });
+      await store.deliver([store.mailbox(ANN)], 'earlier');
+      const { promise, resolve } = createPause();
+      store.recorder.stall = (name, path) => (name === step && path.includes('/ann/') ? promise : undefined);
+      const startedAt = Date.now();
+      const [outcome] = await store.deliver([store.mailbox(ANN)], 'x'.repeat(300_000));
+      assert.ok(outcome?.kind === 'deferred' && outcome.reason === 'storage');
+      assert.ok(Date.now() - startedAt < 2000);
+
+      resolve();
+      await waitFor('tmp to be empty', () => namesIn(store.maildir(ANN), 'tmp').length === 0);
+      const [again] = await store.deliver([store.mailbox(ANN)], 'x'.repeat(300_000));
+      assert.equal(again?.kind, 'delivered');
+      assert.equal(namesIn(store.maildir(ANN), 'new').length, 2);
+      assert.deepEqual(namesIn(store.maildir(ANN), 'tmp'), []);
+    });
+  }
+
+  it('does not make a vanished peer wait', async (t) => {
+    const store = await startStore(t, { settings });
+    const { promise, resolve } = createPause();
+    store.recorder.stall = (name) => (name === 'write' ? promise : undefined);
+    const delivery = store.store.deliver({ sender: '', header: Buffer.from('H: 1\n') }, [store.mailbox(ANN)]);
+    for (let i = 0; i < 8; i++) await delivery.write(Buffer.alloc(64 * 1024, 'x'));
+    await delivery.abort();
+    resolve();
+    await waitFor('tmp to be empty', () => namesIn(store.maildir(ANN), 'tmp').length === 0);
+  });
+
+  it('asks a mail root that hangs once, and everybody else hears so at once (RULES 8)', async (t) => {
+    const store = await startStore(t, { rootWaitMs: 50 });
+    await store.deliver([store.mailbox(ANN)]);
+    const { promise, resolve } = createPause();
+    const { status } = store.recorder;
+    let asked = 0;
+    store.recorder.status = async (path) => {
+      asked += 1;
+      await promise;
+      return status(path);
+    };
+    for (let i = 0; i < 20; i++) {
+      const [outcome] = await store.deliver([store.mailbox(ANN)], String(i));
+      assert.ok(outcome?.kind === 'deferred' && outcome.reason === 'root-missing');
+    }
+    assert.equal(asked, 1);
+    resolve();
+    await waitFor('mail again', async () => (await store.deliver([store.mailbox(ANN)], 'z'))[0]?.kind === 'delivered');
+    store.logger.assertQuiet(['mail.root-missing']);
+  });
+});
+
+function createPause(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 describe('Durability', () => {
   it('has every message answered 250 on the disk after a loss of power at any point (RULES 4)', async (t) => {
     const store = await startStore(t, { settings: { canCreateFolders: true } });
