@@ -231,7 +231,8 @@ export class LmtpConnection extends SMTPConnection {
     else {
       for (const word of command.toString().split(/\s+/).slice(1)) {
         const [, name = '', value = ''] = FORWARDED.exec(word) ?? [];
-        if (value !== '' && value !== UNAVAILABLE) this._xForward.set(name.toUpperCase(), decodeForwarded(value));
+        if (value === '' || value.toUpperCase() === UNAVAILABLE) this._xForward.delete(name.toUpperCase());
+        else this._xForward.set(name.toUpperCase(), decodeForwarded(value));
       }
       this.send(250, '2.0.0 OK');
     }

@@ -416,6 +416,15 @@ describe('A connection', () => {
     assert.ok(!stored(server, ANN).join('').includes('OLD'));
   });
 
+  it('takes back what XFORWARD said before (RULES 25)', async (t) => {
+    const server = await startLmtp(t);
+    const client = await server.greet();
+    await client.ask('XFORWARD IDENT=OLD');
+    await client.ask('XFORWARD IDENT=[UNAVAILABLE]');
+    await client.send([ANN]);
+    assert.ok(!stored(server, ANN).join('').includes('OLD'));
+  });
+
   it('gets its greeting at once (RULES 25)', async (t) => {
     const server = await startLmtp(t);
     const startedAt = process.hrtime.bigint();
