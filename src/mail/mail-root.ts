@@ -44,7 +44,8 @@ export class MailRoots {
   readonly #options: MailRootOptions;
   readonly #checks = new Map<string, Promise<RootVerdict>>();
   readonly #missing = new Set<string>();
-  #known: Map<string, KnownRoot> | undefined;
+  /** Markers whose id this process has read: while such a file is there unchanged, a look at it is enough. */
+  readonly #seen = new Map<string, FileStatus>();
   #stateWrites: Promise<unknown> = Promise.resolve();
 
   constructor(options: MailRootOptions) {
@@ -89,13 +90,9 @@ export class MailRoots {
   }
 
   async #judge(root: string): Promise<RootVerdict> {
-    this.#known ??= await this.#readState();
     const marker = await this.#findMarker(root);
-    let known = this.#known.get(root);
-    if (known !== undefined && marker?.device === known.device && marker.inode === known.inode) return PRESENT;
-    // Somebody may have accepted the root since: the command writes the same file.
-    this.#known = await this.#readState();
-    known = this.#known.get(root);
+    if (marker !== undefined && isSameFile(marker, this.#seen.get(root))) return PRESENT;
+    const known = (await this.#readState()).get(root);
     if (known === undefined) return this.#rememberFirst(root, marker);
     if (marker === undefined) return { kind: 'missing', detail: `no marker file "${join(root, MARKER_NAME)}"` };
     const id = await this.#readId(root);
@@ -103,7 +100,8 @@ export class MailRoots {
     if (marker.device !== known.device && marker.inode !== known.inode) {
       return { kind: 'missing', detail: 'the marker file was copied to another disk' };
     }
-    await this.#remember(root, marker, id);
+    if (marker.device === known.device && marker.inode === known.inode) this.#seen.set(root, marker);
+    else await this.#remember(root, marker, id);
     return PRESENT;
   }
 
@@ -170,6 +168,7 @@ export class MailRoots {
     const write = this.#stateWrites.then(() => this.#writeState(root, { id, ...pickIdentity(marker) }));
     this.#stateWrites = write.catch(() => undefined);
     await write;
+    this.#seen.set(root, marker);
   }
 
   async #writeState(root: string, known: KnownRoot): Promise<void> {
@@ -186,7 +185,6 @@ export class MailRoots {
     }
     await files.rename(temporary, statePath);
     await files.syncDirectory(dirname(statePath));
-    this.#known = state;
   }
 
   async #readSmallFile(path: string): Promise<string> {
@@ -203,6 +201,11 @@ export class MailRoots {
 
 function pickIdentity(status: FileStatus): { device: string; inode: string } {
   return { device: status.device, inode: status.inode };
+}
+
+function isSameFile(one: FileStatus, other: FileStatus | undefined): boolean {
+  const { device, inode, modifiedAtMs } = one;
+  return device === other?.device && inode === other.inode && modifiedAtMs === other.modifiedAtMs;
 }
 
 function isState(value: unknown): value is Record<string, KnownRoot> {

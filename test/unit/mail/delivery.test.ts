@@ -502,6 +502,17 @@ describe('The mail root', () => {
     assert.equal((await broken.roots.check(store.root)).kind, 'missing');
   });
 
+  it('is told from another one whose marker has the same device and inode numbers (RULES 8)', async (t) => {
+    const folder = temporaryFolder(t);
+    const store = await startStore(t, { folder });
+    await store.deliver([store.mailbox(ANN)]);
+    // As after a reboot that gave the number of our disk to another one: the first file of both has one number.
+    writeFileSync(join(store.root, '.postern-root'), '00000000-0000-4000-8000-000000000000\n');
+    const rebooted = await startStore(t, { folder });
+    assert.equal((await rebooted.roots.check(store.root)).kind, 'missing');
+    assert.equal((await store.roots.check(store.root)).kind, 'missing', 'and while we run');
+  });
+
   it('must hold every link: one that leads out is not followed (RULES 14)', async (t) => {
     const store = await startStore(t);
     const outside = temporaryFolder(t);
