@@ -8,6 +8,7 @@
  * it did see, so that none counts twice.
  */
 import type { Clock } from '../core/clock.ts';
+import { settleWithin } from '../core/deadline.ts';
 import type { Logger } from '../core/logger.ts';
 import { locate, type LocationSettings, type MailLocation } from './location.ts';
 import type { MailRoots } from './mail-root.ts';
@@ -68,12 +69,13 @@ interface Account {
 }
 
 const MAX_AGE_MS = 5000;
-/** Within 5 % of the limit a verdict can turn with one message, so it is made anew sooner. */
+/** Within 5 % of the limit, with what is to come, a verdict can turn: so it is made anew sooner. */
 const MAX_AGE_NEAR_LIMIT_MS = 1000;
 const NEAR_LIMIT = 0.95;
 /** How long policy and RCPT wait for a measurement; a delivery waits longer. */
 const CHECK_WAIT_MS = 1000;
 const MAX_ACCOUNTS = 100_000;
+const NO_DEMAND: QuotaDemand = Object.freeze({ bytes: 0, messages: 0 });
 const NOTHING: Reservation = Object.freeze({ finish: () => undefined, cancel: () => undefined });
 
 export class QuotaMeter {
@@ -88,7 +90,7 @@ export class QuotaMeter {
   async check(user: MailUser, demand: QuotaDemand): Promise<QuotaVerdict> {
     const limits = this.#limitsOf(user);
     if (!hasLimit(limits)) return { kind: 'fits' };
-    const found = await this.#findAccount(user, limits, CHECK_WAIT_MS);
+    const found = await this.#findAccount(user, { limits, demand, waitMs: CHECK_WAIT_MS });
     return 'kind' in found ? found : judge(found, limits, demand);
   }
 
@@ -100,9 +102,10 @@ export class QuotaMeter {
   ): Promise<ReserveVerdict> {
     const limits = this.#limitsOf(user);
     if (!hasLimit(limits)) return { kind: 'reserved', reservation: NOTHING };
-    const account = await this.#findAccount(user, limits, waitMs);
+    const demand = { bytes: delivery.bytes, messages: 1 };
+    const account = await this.#findAccount(user, { limits, demand, waitMs });
     if ('kind' in account) return account;
-    const verdict = judge(account, limits, { bytes: delivery.bytes, messages: 1 });
+    const verdict = judge(account, limits, demand);
     if (verdict.kind !== 'fits') return verdict;
     const { own } = account;
     const entry = { bytes: delivery.bytes, isFinished: false };
@@ -118,7 +121,8 @@ export class QuotaMeter {
 
   /** What the account holds, limit or not. */
   async measure(user: MailUser): Promise<UsageVerdict> {
-    const found = await this.#findAccount(user, this.#limitsOf(user), CHECK_WAIT_MS);
+    const wish = { limits: this.#limitsOf(user), demand: NO_DEMAND, waitMs: CHECK_WAIT_MS };
+    const found = await this.#findAccount(user, wish);
     return 'kind' in found ? found : { kind: 'measured', ...sum(found) };
   }
 
@@ -133,17 +137,16 @@ export class QuotaMeter {
   /** The account with a measurement that is fresh enough, or `unknown`. */
   async #findAccount(
     user: MailUser,
-    limits: QuotaLimits,
-    waitMs: number,
+    { limits, demand, waitMs }: { limits: QuotaLimits; demand: QuotaDemand; waitMs: number },
   ): Promise<Account | (QuotaVerdict & { kind: 'unknown' })> {
     const located = locate(user, this.#options.settings);
     if (located.kind === 'fault') return { kind: 'unknown', reason: located.detail };
     const account = this.#getAccount(located.location);
-    if (this.#isStale(account, limits)) {
+    if (this.#isStale(account, limits, demand)) {
       account.measuring ??= this.#measureNow(account).finally(() => {
         account.measuring = undefined;
       });
-      await waitAtMost(account.measuring, waitMs);
+      await settleWithin(account.measuring, waitMs, () => undefined);
     }
     if (account.fault !== undefined) return { kind: 'unknown', reason: account.fault };
     if (account.measuredAtMs === undefined) return { kind: 'unknown', reason: 'not measured yet' };
@@ -177,12 +180,15 @@ export class QuotaMeter {
     }
   }
 
-  #isStale(account: Account, limits: QuotaLimits): boolean {
+  #isStale(account: Account, limits: QuotaLimits, demand: QuotaDemand): boolean {
     if (account.measuredAtMs === undefined || account.fault !== undefined) return true;
-    const { bytes, messages } = sum(account);
-    const isNear = (limits.storageBytes ?? Infinity) * NEAR_LIMIT <= bytes || isNearCount(limits, messages);
-    const age = this.#options.clock.now() - account.measuredAtMs;
-    return age >= (isNear ? MAX_AGE_NEAR_LIMIT_MS : MAX_AGE_MS);
+    const used = sum(account);
+    const isNear =
+      isNearLimit(used.bytes + demand.bytes, limits.storageBytes) ||
+      isNearLimit(used.messages + demand.messages, limits.messages);
+    const ageMs = this.#options.clock.now() - account.measuredAtMs;
+    // Less than nothing: the clock was set back.
+    return ageMs < 0 || ageMs >= (isNear ? MAX_AGE_NEAR_LIMIT_MS : MAX_AGE_MS);
   }
 
   async #measureNow(account: Account): Promise<void> {
@@ -221,8 +227,8 @@ function isLimit(limit: number | undefined): limit is number {
   return limit !== undefined && limit > 0;
 }
 
-function isNearCount(limits: QuotaLimits, messages: number): boolean {
-  return isLimit(limits.messages) && messages >= limits.messages * NEAR_LIMIT;
+function isNearLimit(usage: number, limit: number | undefined): boolean {
+  return isLimit(limit) && usage >= limit * NEAR_LIMIT;
 }
 
 function judge(account: Account, limits: QuotaLimits, demand: QuotaDemand): QuotaVerdict {
@@ -240,17 +246,4 @@ function sum(account: Account): { bytes: number; messages: number } {
   let bytes = account.bytes;
   for (const entry of account.own.values()) bytes += entry.bytes;
   return { bytes, messages: account.messages + account.own.size };
-}
-
-/** Waits for `work`, but not longer than `limitMs`; tells nothing of how it ended. */
-async function waitAtMost(work: Promise<void>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  try {
-    await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -106,6 +106,29 @@ describe('QuotaMeter', () => {
     assert.equal(await used(), 100);
   });
 
+  it('is never more than a second old where it would say no (RULES 34)', async (t) => {
+    let now = 1_790_000_000_000;
+    const store = await startStore(t, { clock: { now: () => now } });
+    plant(store, ['cur/1.a,S=800:2,']);
+    const check = async (): Promise<string> =>
+      (await store.meter.check(limited(1000), { bytes: 300, messages: 1 })).kind;
+    assert.equal(await check(), 'over');
+    rmSync(join(store.maildir(ANN), 'cur/1.a,S=800:2,'));
+    now += 1100;
+    assert.equal(await check(), 'fits');
+  });
+
+  it('measures again when the clock was set back', async (t) => {
+    let now = 1_790_000_000_000;
+    const store = await startStore(t, { clock: { now: () => now } });
+    plant(store, ['cur/1.a,S=1000:2,']);
+    const check = async (): Promise<string> => (await store.meter.check(limited(1000), { bytes: 1, messages: 1 })).kind;
+    assert.equal(await check(), 'over');
+    rmSync(join(store.maildir(ANN), 'cur/1.a,S=1000:2,'));
+    now -= 3_600_000;
+    assert.equal(await check(), 'fits');
+  });
+
   it('counts own deliveries at once and each only once (RULES 34)', async (t) => {
     let now = 1_790_000_000_000;
     const store = await startStore(t, { clock: { now: () => now }, quota: { storageBytes: 10_000 } });
