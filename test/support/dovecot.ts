@@ -17,9 +17,11 @@ export interface DovecotOptions {
   /** Home of each user with Dovecot's variables, as Postern's `[mail] home`. */
   readonly home: string;
   readonly location?: string;
+  /** The users of a passwd-file log in, over this socket of Dovecot's auth service too. */
+  readonly auth?: { readonly socket: string; readonly passwdFile: string };
 }
 
-/** Every user has it: passwords are Postern's subject, not Dovecot's. */
+/** Without a passwd-file every user has it: passwords are Postern's subject, not Dovecot's. */
 const PASSWORD = 'looking-only';
 
 const IMAP = '/usr/lib/dovecot/imap';
@@ -70,6 +72,13 @@ export class Dovecot {
     await waitFor('Dovecot to stop', () => master.exitCode !== null || master.signalCode !== null, 10_000);
   }
 
+  /** The master process. */
+  get pid(): number {
+    const pid = this.#master?.pid;
+    assert.ok(pid !== undefined, 'Dovecot does not run');
+    return pid;
+  }
+
   login(user: string): Promise<ImapClient> {
     return ImapClient.login(this.#port, { user, password: PASSWORD });
   }
@@ -87,7 +96,7 @@ export class Dovecot {
   }
 }
 
-function configuration({ folder, home, location }: DovecotOptions, port: number): string {
+function configuration({ folder, home, location, auth }: DovecotOptions, port: number): string {
   const { uid, gid } = MAIL_USER;
   return `base_dir = ${folder}/run
 state_dir = ${folder}/state
@@ -100,10 +109,7 @@ auth_mechanisms = plain
 first_valid_uid = ${uid}
 first_valid_gid = ${gid}
 mail_location = ${location ?? 'maildir:~/Maildir'}
-passdb {
-  driver = static
-  args = password=${PASSWORD}
-}
+${auth === undefined ? STATIC_PASSDB : passwdFilePassdb(auth)}
 userdb {
   driver = static
   args = uid=${uid} gid=${gid} home=${home}
@@ -121,6 +127,23 @@ namespace inbox {
   separator = /
 }
 `;
+}
+
+const STATIC_PASSDB = `passdb {
+  driver = static
+  args = password=${PASSWORD}
+}`;
+
+function passwdFilePassdb({ socket, passwdFile }: { socket: string; passwdFile: string }): string {
+  return `passdb {
+  driver = passwd-file
+  args = ${passwdFile}
+}
+service auth {
+  unix_listener ${socket} {
+    mode = 0666
+  }
+}`;
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -4,7 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -42,6 +53,8 @@ export interface StartOptions {
   readonly wrapper?: readonly string[];
   /** Done again and again until it is ready. */
   readonly whileStarting?: () => void | Promise<void>;
+  /** A new file that takes the log in place of `lines`: nobody has to read along. */
+  readonly logFile?: string;
 }
 
 /** A message as it lies in a Maildir. */
@@ -105,23 +118,29 @@ export class Postern {
   async start(options: StartOptions = {}): Promise<void> {
     const command = [...(options.wrapper ?? []), process.execPath, this.#program, 'serve', '-c', this.configFile];
     const [file = '', ...args] = command;
+    const { logFile } = options;
+    const output = logFile === undefined ? 'pipe' : openSync(logFile, 'wx');
     const child = spawn(file, args, {
       cwd: this.folder,
       env: { ...process.env, ...options.environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', output, 'pipe'],
     });
+    if (typeof output === 'number') closeSync(output);
     this.#process = child;
     this.#errors = '';
     const from = this.lines.length;
-    createInterface(child.stdout).on('line', (line) => this.lines.push(parseLine(line)));
-    child.stderr.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()));
+    if (child.stdout !== null) {
+      createInterface(child.stdout).on('line', (line) => this.lines.push(parseLine(line)));
+    }
+    const logged = (): LogRecord[] => (logFile === undefined ? this.lines.slice(from) : readLog(logFile));
+    child.stderr?.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()));
     process.once('exit', this.#kill);
     await waitFor(
       'Postern to be ready',
       async () => {
         assert.equal(child.exitCode, null, `Postern ended with ${child.exitCode}: ${this.#describe(from)}`);
         await options.whileStarting?.();
-        if (!this.lines.slice(from).some(({ event }) => event === 'process.ready')) return false;
+        if (!logged().some(({ event }) => event === 'process.ready')) return false;
         const paths = Object.values(SOCKETS).map((name) => join(this.socketDirectory, name));
         return (await Promise.all(paths.filter((path) => existsSync(path)).map(accepts))).every(Boolean);
       },
@@ -271,6 +290,8 @@ export function findProgram(folder: string): string {
   const program = join(root, 'dist/src/postern.cjs');
   assert.ok(existsSync(program), `${program} is missing: npm run build`);
   const { uid, gid } = MAIL_USER;
+  // Without root nobody else is to read it, and nobody else could be asked.
+  if (process.getuid?.() !== 0) return program;
   if (spawnSync('/usr/bin/test', ['-r', program], { uid, gid }).status === 0) return program;
   const copy = join(folder, 'program');
   mkdirSync(copy, { mode: 0o755 });
@@ -287,6 +308,12 @@ export function findProgram(folder: string): string {
 function openCoverageFolder(): void {
   const folder = process.env['NODE_V8_COVERAGE'];
   if (folder !== undefined && existsSync(folder)) chmodSync(folder, 0o1777);
+}
+
+/** The lines of a log that went to a file. */
+export function readLog(file: string): LogRecord[] {
+  // The last line may not be whole yet.
+  return readFileSync(file, 'utf8').split('\n').slice(0, -1).map(parseLine);
 }
 
 function parseLine(line: string): LogRecord {

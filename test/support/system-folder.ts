@@ -9,8 +9,14 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** An unprivileged user that every Debian has: Postern runs as it and owns the mail. */
-export const MAIL_USER = { user: 'nobody', group: 'nogroup', uid: 65534, gid: 65534 } as const;
+/**
+ * Postern runs as it and owns the mail: an unprivileged user that every Debian has, or, without root, ourselves (an empty
+ * name stays who one is).
+ */
+export const MAIL_USER: { readonly user: string; readonly group: string; readonly uid: number; readonly gid: number } =
+  process.getuid?.() === 0
+    ? { user: 'nobody', group: 'nogroup', uid: 65534, gid: 65534 }
+    : { user: '', group: '', uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
 
 const OTHERS_MAY_SEARCH = 0o001;
 

@@ -1,0 +1,35 @@
+/**
+ * CPU time of a process and those it started, from Linux's /proc: on a busy machine the rates fall, while this stays
+ * nearly the same. proc(5).
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** USER_HZ, which is 100 on every Linux that Node runs on. */
+const TICK_MS = 10;
+
+/** Milliseconds since their start, of `pid`, its children, theirs, and those of them that have ended. */
+export function readCpuMs(pid: number): number {
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap(readStat);
+  const sum = (parent: number): number =>
+    processes
+      .filter((process) => process.pid === parent || process.parent === parent)
+      .reduce((total, process) => total + (process.pid === parent ? process.cpuMs : sum(process.pid)), 0);
+  return sum(pid);
+}
+
+function readStat(name: string): { pid: number; parent: number; cpuMs: number }[] {
+  let text;
+  try {
+    text = readFileSync(`/proc/${name}/stat`, 'latin1');
+  } catch {
+    // It ended meanwhile.
+    return [];
+  }
+  // The name of the program may hold spaces and parentheses; the fields behind it begin with the state, the third.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const field = (number: number): number => Number(fields[number - 3]);
+  const ticks = field(14) + field(15) + field(16) + field(17);
+  return [{ pid: Number(name), parent: field(4), cpuMs: ticks * TICK_MS }];
+}
