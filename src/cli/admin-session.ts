@@ -24,6 +24,10 @@ const REFUSAL_CODES: Readonly<Record<Refusal, ExitCode>> = {
   loop: EXIT.dataError,
 };
 
+/** Sections of a file take the place of the default ones, so this happens to whoever adds a passwd-file. */
+const UNUSED_NOTE =
+  'No [passdb] and no [userdb] has driver = sqlite: the daemon sees nothing of what is in the embedded database\n';
+
 /** Opens the embedded database for `work` and closes it after; faults are printed and become the exit code. */
 export async function withAdmin(
   { context, tools }: VerbEnvironment,
@@ -34,6 +38,8 @@ export async function withAdmin(
   let admin: DirectoryAdmin | undefined;
   try {
     admin = tools.openAdmin(config, options);
+    if (![...config.passdbs, ...config.userdbs].some(({ driver }) => driver === 'sqlite'))
+      context.terminal.err(UNUSED_NOTE);
     await work(admin, config);
   } catch (error) {
     reportFault(error, { context, config });

@@ -99,7 +99,7 @@ describe('LOGIN', () => {
 });
 
 describe('findMechanism()', () => {
-  it('finds in any case, and nothing that was not asked to be built', () => {
+  it('finds in any case, but neither EXTERNAL nor ANONYMOUS (RULES 37)', () => {
     assert.equal(findMechanism('LoGiN')?.name, 'LOGIN');
     assert.equal(findMechanism('EXTERNAL'), undefined);
     assert.equal(findMechanism('ANONYMOUS'), undefined);

@@ -249,6 +249,18 @@ describe('postern account', () => {
   });
 });
 
+describe('the verbs of the embedded database', () => {
+  it('say when the daemon does not see it, since sections for a passwd-file replace the default ones', async (t) => {
+    const site = await makeFilled(t);
+    assert.doesNotMatch((await site.run(['account', 'list'])).err, /driver = sqlite/);
+    const file = join(site.folder, 'postern.ini');
+    const databases = ['passdb', 'userdb'].map((kind) => `[${kind} old]\ndriver = passwd-file\npath = /etc/users\n`);
+    writeFileSync(file, `${readFileSync(file, 'utf8')}\n${databases.join('\n')}`);
+    const { code, err } = await site.run(['account', 'set', 'bob@d.test', '--note', 'x']);
+    assert.deepEqual([code, /No \[passdb\] and no \[userdb\] has driver = sqlite/.test(err)], [0, true]);
+  });
+});
+
 describe('postern alias', () => {
   it('adds, replaces, lists and removes', async (t) => {
     const site = await makeFilled(t);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { EXIT } from '../../../src/cli/exit-codes.ts';
 import { runProgram, type Verb } from '../../../src/cli/program.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function run(args: string[], verb: Verb, environment: NodeJS.ProcessEnv = {}) {
   const terminal = new FakeTerminal();
@@ -20,6 +23,10 @@ const greet: Verb = (program, context) => {
       if (name === 'nobody') context.exit(EXIT.noUser);
     });
 };
+
+function refuse(): never {
+  throw new Error('Cannot drop privileges: still root');
+}
 
 describe('runProgram()', () => {
   it('runs the verb and returns 0', async () => {
@@ -71,6 +78,24 @@ describe('runProgram()', () => {
     });
     assert.equal(code, 78);
     assert.equal(err, 'f: [log] level = x: Cannot use it\nf: Cannot read it\n');
+  });
+
+  it('RULES 42: gives root up before a verb has the configuration, and so before it opens anything', async (t) => {
+    const file = join(temporaryFolder(t), 'postern.ini');
+    writeFileSync(file, '');
+    const steps: string[] = [];
+    const open: Verb = (program, context) => {
+      program.command('open').action(() => {
+        context.loadConfig();
+        steps.push('opened');
+      });
+    };
+    const onConfig = (): void => void steps.push('dropped');
+    const options = { verbs: [open], terminal: new FakeTerminal(), environment: {}, version: '1', onConfig };
+    assert.equal(await runProgram(['-c', file, 'open'], options), 0);
+    assert.deepEqual(steps, ['dropped', 'opened']);
+    assert.equal(await runProgram(['-c', file, 'open'], { ...options, onConfig: refuse }), 70);
+    assert.deepEqual(steps, ['dropped', 'opened']);
   });
 
   it('returns 70 with the stack for a fault nobody foresaw', async () => {

@@ -25,7 +25,7 @@ function request(inner: string): string {
 }
 
 describe('formatAutoconfig()', () => {
-  it('writes the subset of the format that every client reads', () => {
+  it('writes the subset of the format that every client reads, password-cleartext in it (RULES 46)', () => {
     assert.equal(
       formatAutoconfig('example.com', settings),
       `<?xml version="1.0" encoding="UTF-8"?>

@@ -342,7 +342,7 @@ describe('autodiscover', () => {
     assert.equal((await post(path, pox('joe@example.com'))).status, 503);
   });
 
-  it('answers 405 with Allow to GET, so that Thunderbird posts again after a redirect', async (t) => {
+  it('RULES 46: answers 405 with Allow to GET, so that Thunderbird posts again after a redirect', async (t) => {
     const { path } = await start(t);
     for (const method of ['GET', 'HEAD']) {
       const reply = await ask(path, AUTODISCOVER, { method, headers: { host: 'example.com' } });
