@@ -14,7 +14,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { settleWithin } from '../core/deadline.ts';
-import { errorCode } from '../core/errors.ts';
+import { createMessageFile, placeCopy } from './message-file.ts';
 import type { FileSystem, NewFile } from './file-system.ts';
 import { formatJournalKey, type DeliveryJournal } from './journal.ts';
 import { LineEndConverter } from './line-end-converter.ts';
@@ -75,6 +75,9 @@ interface Body {
   isPlaced: boolean;
 }
 
+/** Gives the message its name in `new/`. */
+type Place = (path: string, maildir: ReadyMaildir) => Promise<void>;
+
 /** Gathered before each write (facts/performance.md). */
 const WRITE_BYTES = 128 * 1024;
 /** A peer that sends single bytes must not fill the memory with tiny pieces. */
@@ -82,8 +85,6 @@ const WRITE_PIECES = 64;
 const MAX_SUSPECTS = 1000;
 /** A delivery waits this long for the first measurement of a mailbox (RULES 34). */
 const QUOTA_WAIT_MS = 30_000;
-/** Errors of link(2) that only mean: make a copy. */
-const NO_LINK = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 export class Delivery {
   readonly #tools: DeliveryTools;
@@ -224,7 +225,7 @@ export class Delivery {
       const maildir = await this.#ready(target);
       if (maildir === undefined) return undefined;
       const path = join(maildir.directory, 'tmp', this.#tools.names.make().stem);
-      const file = await this.#createFile(path, maildir);
+      const file = await createMessageFile(this.#tools.files, path, maildir);
       this.#tools.onMaildirUsed(maildir.directory);
       return { owner: target, maildir, path, file, isPlaced: false };
     } catch (error) {
@@ -242,20 +243,6 @@ export class Delivery {
     return target.maildir;
   }
 
-  async #createFile(path: string, maildir: ReadyMaildir): Promise<NewFile> {
-    const { files } = this.#tools;
-    const file = await files.create(path, maildir.fileMode);
-    if (maildir.fileMode === 0o600 && maildir.gid === undefined) return file;
-    try {
-      await file.setPermissions(maildir.fileMode, maildir.gid);
-      return file;
-    } catch (error) {
-      await file.close().catch(() => undefined);
-      await files.unlink(path).catch(() => undefined);
-      throw error;
-    }
-  }
-
   async #deliverAll(body: Body): Promise<void> {
     if (this.#isOver) return;
     try {
@@ -268,7 +255,11 @@ export class Delivery {
     const digest = this.#digest.digest();
     const { owner } = body;
     const others = this.#targets.filter((target) => target !== owner && target.outcome === undefined);
-    await Promise.all(others.map((target) => this.#deliver(target, digest, (path) => this.#place(body, target, path))));
+    await Promise.all(
+      others.map((target) =>
+        this.#deliver(target, digest, (path, maildir) => placeCopy(this.#tools, body, { path, maildir })),
+      ),
+    );
     // The last one takes the file itself: until then the others need its name.
     await this.#deliver(owner, digest, async (path) => {
       await this.#tools.files.rename(body.path, path);
@@ -276,7 +267,7 @@ export class Delivery {
     });
   }
 
-  async #deliver(target: Target, digest: Buffer, place: (path: string) => Promise<void>): Promise<void> {
+  async #deliver(target: Target, digest: Buffer, place: Place): Promise<void> {
     try {
       const maildir = target.maildir ?? (await this.#ready(target));
       if (maildir === undefined) return;
@@ -306,7 +297,7 @@ export class Delivery {
   async #deliverNew(
     mailbox: Mailbox,
     maildir: ReadyMaildir,
-    { key, place }: { key: string; place: (path: string) => Promise<void> },
+    { key, place }: { key: string; place: Place },
   ): Promise<DeliveryOutcome> {
     const { journal, meter, names, fullMailbox } = this.#tools;
     const { storedBytes, wireBytes } = this.#converter;
@@ -325,7 +316,7 @@ export class Delivery {
     const baseName = formatBaseName(stem, { storedBytes, wireBytes });
     try {
       await journal.record(key, baseName);
-      await this.#publish(join(maildir.directory, 'new'), baseName, place);
+      await this.#publish(maildir, baseName, place);
     } catch (error) {
       verdict.reservation.cancel();
       throw error;
@@ -335,46 +326,17 @@ export class Delivery {
   }
 
   /** Gives the message its name in `new/`; takes it back when that name cannot be made durable. */
-  async #publish(directory: string, baseName: string, place: (path: string) => Promise<void>): Promise<void> {
+  async #publish(maildir: ReadyMaildir, baseName: string, place: Place): Promise<void> {
     const { files } = this.#tools;
+    const directory = join(maildir.directory, 'new');
     const path = join(directory, baseName);
     if (this.#isHung) throw new Error('Cannot store the message: it was given up');
-    await place(path);
+    await place(path, maildir);
     try {
       await files.syncDirectory(directory);
     } catch (error) {
       await files.unlink(path).catch(() => undefined);
       throw error;
-    }
-  }
-
-  /** Links the body into another Maildir when the copy would be the same file anyway, else copies it. */
-  async #place(body: Body, target: Target, path: string): Promise<void> {
-    const { maildir } = target;
-    if (maildir?.fileMode === body.maildir.fileMode && maildir.gid === body.maildir.gid) {
-      try {
-        await this.#tools.files.link(body.path, path);
-        return;
-      } catch (error) {
-        if (!NO_LINK.has(errorCode(error) ?? '')) throw error;
-      }
-    }
-    if (maildir !== undefined) await this.#copy(body, maildir, path);
-  }
-
-  async #copy(body: Body, maildir: ReadyMaildir, path: string): Promise<void> {
-    const { files, names } = this.#tools;
-    const temporary = join(maildir.directory, 'tmp', names.make().stem);
-    const file = await this.#createFile(temporary, maildir);
-    try {
-      for await (const piece of files.read(body.path)) await file.write([piece]);
-      await file.sync();
-      await files.rename(temporary, path);
-    } catch (error) {
-      await files.unlink(temporary).catch(() => undefined);
-      throw error;
-    } finally {
-      await file.close().catch(() => undefined);
     }
   }
 }
