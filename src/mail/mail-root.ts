@@ -93,7 +93,9 @@ export class MailRoots {
     const marker = await this.#findMarker(root);
     if (marker !== undefined && isSameFile(marker, this.#seen.get(root))) return PRESENT;
     const known = (await this.#readState()).get(root);
-    if (known === undefined) return this.#rememberFirst(root, marker);
+    if (known === undefined && !this.#seen.has(root)) return this.#rememberFirst(root, marker);
+    if (known === undefined)
+      return { kind: 'missing', detail: `no record of it in "${this.#options.statePath}" any more` };
     if (marker === undefined) return { kind: 'missing', detail: `no marker file "${join(root, MARKER_NAME)}"` };
     const id = await this.#readId(root);
     if (id !== known.id) return { kind: 'missing', detail: 'the marker file is of another disk' };
