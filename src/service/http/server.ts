@@ -149,11 +149,13 @@ export class HttpServer {
     return this.#send({ request, reply, page, outcome });
   }
 
-  /** A body that is too large or malformed is the client's fault; anything else is ours, and passes (STYLE 4.3). */
+  /** A body that is too large, malformed or broken off is the client's fault; anything else is ours, and passes (STYLE 4.3). */
   #sendError(error: unknown, exchange: Exchange & { page: Page | undefined }): FastifyReply {
     const code = errorCode(error);
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return this.#send({ ...exchange, outcome: { kind: 'too-large' } });
-    if (code?.startsWith('FST_') === true) return this.#send({ ...exchange, outcome: { kind: 'bad-request' } });
+    const isBrokenOff = exchange.request.raw.errored === error;
+    if (isBrokenOff || code?.startsWith('FST_') === true)
+      return this.#send({ ...exchange, outcome: { kind: 'bad-request' } });
     return this.#send({ ...exchange, outcome: { kind: 'unavailable' }, fault: error });
   }
 

@@ -342,6 +342,18 @@ describe('autodiscover', () => {
     assert.equal((await post(path, pox('joe@example.com'))).status, 503);
   });
 
+  it('takes a client that breaks off in its body for no fault of ours', async (t) => {
+    const { path, logger, service } = await start(t);
+    const socket = connect(path);
+    socket.write(`POST ${AUTODISCOVER} HTTP/1.1\r\nHost: example.com\r\nContent-Length: 10\r\n\r\n<a>`);
+    // So that the body is waited for before it breaks off.
+    assert.equal((await ask(path, AUTODISCOVER)).status, 405);
+    socket.destroy();
+    await waitFor('the line of the request', () => logger.of('http.answered').length === 2);
+    assert.equal(service.counters.faults, 0);
+    logger.assertQuiet();
+  });
+
   it('RULES 46: answers 405 with Allow to GET, so that Thunderbird posts again after a redirect', async (t) => {
     const { path } = await start(t);
     for (const method of ['GET', 'HEAD']) {
