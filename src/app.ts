@@ -17,6 +17,7 @@ import type { Logger } from './core/logger.ts';
 import { UndoStack } from './core/undo.ts';
 import type { Logging } from './log/logging.ts';
 import { createControlListener, type ControlHandler, type ControlReply } from './net/control.ts';
+import type { Listener } from './net/listener.ts';
 import { findUnclaimed, type PassedSockets } from './net/passed-sockets.ts';
 
 export interface AppOptions {
@@ -82,7 +83,7 @@ export function createApp(options: AppOptions): App {
       await Promise.all([
         services.hasher.start(),
         mail.store.start(),
-        control.start(),
+        startControl(control, logger),
         ...[...users.files.values()].map((file) => file.reload({ accept: false })),
       ]);
       undos.push('services', async () => {
@@ -103,6 +104,16 @@ async function giveSockets(identity: Identity, services: Services, passed: Passe
     if (passed.has(name)) continue;
     for (const endpoint of endpoints)
       if (endpoint.kind === 'unix') await chown(endpoint.path, identity.uid, SAME_GROUP);
+  }
+}
+
+/** A directory of a long name has room for no socket; that must not keep mail from flowing. */
+async function startControl(control: Listener, logger: Logger): Promise<void> {
+  try {
+    await control.start();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    logger.warn('control.fault', { err: error }, '"postern reload" and "postern status" cannot reach us; SIGHUP can');
   }
 }
 

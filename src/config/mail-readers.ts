@@ -35,7 +35,7 @@ function parseSocketPath(value: string): string {
   const socket = readOrThrow(path, value);
   const length = Buffer.byteLength(socket);
   if (length > MAX_UNIX_PATH_BYTES) {
-    throw new RangeError(`Cannot use a socket path of ${length} bytes: the system allows ${MAX_UNIX_PATH_BYTES}`);
+    throw new RangeError(`Cannot use a socket path of ${length} bytes: at most ${MAX_UNIX_PATH_BYTES} can be used`);
   }
   if (value.endsWith('/')) throw new SyntaxError(`Cannot use socket path "${value}": it ends with a slash`);
   return socket;

@@ -15,8 +15,13 @@ export interface InetEndpoint {
 
 export type Endpoint = UnixEndpoint | InetEndpoint;
 
-/** Postfix's own limit: a longer unix path is fatal for its clients (facts/postfix.md 0). */
-export const MAX_UNIX_PATH_BYTES = 107;
+/** The system's limit, and Postfix's: a longer unix path is fatal for its clients (facts/postfix.md 0). */
+const MAX_SOCKET_ADDRESS_BYTES = 107;
+/** A dot and five characters: the temporary name under which `net/` makes a socket. */
+const MAX_SOCKET_SUFFIX_BYTES = 6;
+
+/** The longest path of a unix socket. Node cuts a longer one off without a word, and listens elsewhere. */
+export const MAX_UNIX_PATH_BYTES = MAX_SOCKET_ADDRESS_BYTES - MAX_SOCKET_SUFFIX_BYTES;
 
 /** Formats an endpoint as the configuration writes it. */
 export function formatEndpoint(endpoint: Endpoint): string {

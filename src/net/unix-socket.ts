@@ -5,6 +5,7 @@
  */
 import { createConnection, type Server } from 'node:net';
 import { chmod, lstat, rename, unlink } from 'node:fs/promises';
+import { MAX_UNIX_PATH_BYTES } from '../core/endpoint.ts';
 import { errorCode } from '../core/errors.ts';
 
 /** A live server accepts at once; one that takes longer is stuck but alive. */
@@ -22,8 +23,12 @@ export async function bindUnixSocket(
   path: string,
   options: { mode: number; backlog: number },
 ): Promise<BoundSocket> {
+  if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
+    throw new RangeError(`Cannot listen on "${path}": a socket path has at most ${MAX_UNIX_PATH_BYTES} bytes`);
+  }
   await assertFree(path);
-  const temporary = `${path}.${process.pid}`;
+  // Linux counts processes to 4194304: five characters.
+  const temporary = `${path}.${process.pid.toString(36)}`;
   await unlink(temporary).catch(ignoreMissing);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Connection } from '../../../src/net/connection.ts';
 import { FramedSession } from '../../../src/net/framed-session.ts';
@@ -306,6 +306,18 @@ describe('Listener', () => {
     const { listener: third } = upperCaser(t, join(folder, 'file'));
     await assert.rejects(third.start(), /no socket is in the way/);
     assert.ok(existsSync(join(folder, 'file')));
+  });
+
+  it('takes the longest path that its temporary name leaves room for, and no longer one', async (t) => {
+    const folder = temporaryFolder(t);
+    const path = join(folder, 's'.repeat(100 - folder.length));
+    const { listener } = upperCaser(t, path);
+    await listener.start();
+    assert.deepEqual(readdirSync(folder), [basename(path)]);
+    await listener.stop(0);
+    const { listener: tooLong } = upperCaser(t, `${path}s`);
+    await assert.rejects(tooLong.start(), /at most 101 bytes/);
+    assert.deepEqual(readdirSync(folder), []);
   });
 
   it('takes no endpoint when one of them cannot be had', async (t) => {
