@@ -9,7 +9,10 @@ export interface Connection {
   readonly endpoint: Endpoint;
   /** Peer address; empty for unix sockets. */
   readonly remoteAddress: string;
-  /** The service is past its connection limit: say "later" in the protocol's own words, never by a refusal (RULES 19). */
+  /**
+   * This connection is one too many, now: say "later" in the protocol's own words, never by a refusal (RULES 19). Postfix
+   * keeps connections for minutes, so it ends as soon as others have gone; read it for each request.
+   */
   readonly isOverloaded: boolean;
 }
 

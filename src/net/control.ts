@@ -30,10 +30,12 @@ const REPLY_TIMEOUT_MS = 30_000;
 /** The listener of the control socket. */
 export function createControlListener(path: string, handlers: ControlHandlers, logger: Logger): Listener {
   return new Listener({
-    endpoints: [{ kind: 'unix', path }],
-    socketMode: 0o600,
-    maxConnections: MAX_CONNECTIONS,
-    isAllowed: () => false,
+    listening: {
+      endpoints: [{ kind: 'unix', path }],
+      socketMode: 0o600,
+      maxConnections: MAX_CONNECTIONS,
+      isAllowed: () => false,
+    },
     allowHalfOpen: true,
     logger,
     onConnection: (connection) => openSession(connection, handlers, logger),

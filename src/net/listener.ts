@@ -9,7 +9,8 @@ import type { Logger } from '../core/logger.ts';
 import type { Connection, Session } from './connection.ts';
 import { bindUnixSocket, type BoundSocket } from './unix-socket.ts';
 
-export interface ListenerOptions {
+/** Where a service listens, and to whom: a part of every service's options. */
+export interface ListeningOptions {
   readonly endpoints: readonly Endpoint[];
   /** Mode of unix sockets, such as 0o660. */
   readonly socketMode: number;
@@ -19,6 +20,10 @@ export interface ListenerOptions {
   readonly isAllowed: (remoteAddress: string) => boolean;
   /** Listening descriptors from systemd; when there are any, `endpoints` only names them in logs. */
   readonly passed?: readonly number[];
+}
+
+export interface ListenerOptions {
+  readonly listening: ListeningOptions;
   /** Keep the writing side open when the peer closed its own. */
   readonly allowHalfOpen?: boolean;
   readonly logger: Logger;
@@ -64,7 +69,7 @@ export class Listener {
    * before `open`, so that privileges can be dropped in between.
    */
   async bind(): Promise<void> {
-    const { endpoints, passed = [] } = this.#options;
+    const { endpoints, passed = [] } = this.#options.listening;
     try {
       if (passed.length > 0)
         for (const [i, fd] of passed.entries()) await this.#listenOnPassed(fd, endpoints[i] ?? endpoints[0]);
@@ -118,7 +123,10 @@ export class Listener {
   async #listenOn(endpoint: Endpoint): Promise<void> {
     const server = this.#createServer(endpoint);
     if (endpoint.kind === 'unix') {
-      const bound = await bindUnixSocket(server, endpoint.path, { mode: this.#options.socketMode, backlog: BACKLOG });
+      const bound = await bindUnixSocket(server, endpoint.path, {
+        mode: this.#options.listening.socketMode,
+        backlog: BACKLOG,
+      });
       this.#undo.push(async () => {
         await this.#remove(bound, endpoint);
         server.close();
@@ -164,7 +172,8 @@ export class Listener {
   }
 
   #accept(socket: Socket, endpoint: Endpoint): void {
-    const { logger, maxConnections, isAllowed, onConnection } = this.#options;
+    const { logger, listening, onConnection } = this.#options;
+    const { maxConnections, isAllowed } = listening;
     const remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     // A socket without a listener for errors would end the process: peers vanish with RST (facts/postfix.md 0).
     socket.on('error', (error) => logger.debug('connection.closed', { reason: describeError(error) }));
@@ -175,13 +184,23 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const isOverloaded = this.#sessions.size >= maxConnections;
+    const sessions = this.#sessions;
+    const isExcess = sessions.size >= maxConnections;
     this.acceptedCount += 1;
-    if (isOverloaded) this.overloadedCount += 1;
+    if (isExcess) this.overloadedCount += 1;
     connectionCount += 1;
     const id = `${process.pid.toString(36)}-${connectionCount.toString(36)}`;
     socket.once('close', () => this.#sessions.delete(socket));
-    this.#sessions.set(socket, onConnection({ id, socket, endpoint, remoteAddress, isOverloaded }));
+    const connection: Connection = {
+      id,
+      socket,
+      endpoint,
+      remoteAddress,
+      get isOverloaded() {
+        return isExcess && sessions.size > maxConnections;
+      },
+    };
+    sessions.set(socket, onConnection(connection));
     socket.resume();
   }
 }

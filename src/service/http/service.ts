@@ -6,11 +6,10 @@
 import type { IncomingMessage } from 'node:http';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { settleWithin } from '../../core/deadline.ts';
-import type { Endpoint } from '../../core/endpoint.ts';
 import type { Logger } from '../../core/logger.ts';
 import { quotePeerText } from '../../core/printable.ts';
 import type { Service } from '../../core/service.ts';
-import { Listener } from '../../net/listener.ts';
+import { Listener, type ListeningOptions } from '../../net/listener.ts';
 import type { ServerSettings } from '../../protocol/client-settings.ts';
 import { answerAutoconfig, AUTOCONFIG_PATHS, type ClientHelp } from './autoconfig.ts';
 import { answerAutodiscover, AUTODISCOVER_PATH } from './autodiscover.ts';
@@ -19,13 +18,9 @@ import type { HttpOutcome } from './reply.ts';
 import { HttpServer, type Answered, type Page, type PageRequest } from './server.ts';
 import { HttpSession } from './session.ts';
 
-export interface HttpServiceOptions {
-  readonly endpoints: readonly Endpoint[];
-  readonly socketMode: number;
-  readonly maxConnections: number;
+export interface HttpServiceOptions extends Omit<ListeningOptions, 'isAllowed'> {
   /** Everyone may ask; only a web server of these networks, or on a unix socket, may say who asks for which host. */
   readonly isTrustedProxy: (remoteAddress: string) => boolean;
-  readonly passed?: readonly number[];
   readonly imap: ServerSettings;
   readonly smtp: ServerSettings;
   /** Name of the provider that clients show; empty shows the domain. */
@@ -67,17 +62,12 @@ export class HttpService implements Service {
   #requestCount = 0;
 
   constructor(options: HttpServiceOptions, ports: HttpPorts) {
-    const { endpoints, socketMode, maxConnections, passed } = options;
     this.#options = options;
     this.#ports = ports;
     this.#server = new HttpServer({ pages: this.#makePages(), onAnswered: (answered) => this.#log(answered) });
     this.#listener = new Listener({
-      endpoints,
-      socketMode,
-      maxConnections,
-      isAllowed: () => true,
+      listening: { ...options, isAllowed: () => true },
       logger: ports.logger,
-      ...(passed === undefined ? {} : { passed }),
       onConnection: (connection) => {
         const session = new HttpSession(connection, options.exchangeLimitMs ?? EXCHANGE_LIMIT_MS);
         this.#server.accept(session);

@@ -4,26 +4,18 @@
  * minutes (RULES 19); "later" is said at RCPT.
  */
 import type { Clock } from '../../core/clock.ts';
-import type { Endpoint } from '../../core/endpoint.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Service } from '../../core/service.ts';
 import type { Directory } from '../../directory/directory.ts';
 import type { Connection, Session } from '../../net/connection.ts';
-import { Listener } from '../../net/listener.ts';
+import { Listener, type ListeningOptions } from '../../net/listener.ts';
 import { LmtpCounters } from './counters.ts';
 import type { RecipientPorts } from './recipient.ts';
 import { LmtpSession } from './session.ts';
 import { LmtpServer } from './smtp-server-overrides.ts';
 import type { TransactionOptions } from './transaction.ts';
 
-export interface LmtpOptions {
-  readonly endpoints: readonly Endpoint[];
-  readonly socketMode: number;
-  readonly maxConnections: number;
-  /** Whether a TCP peer may speak to us (RULES 35). */
-  readonly isAllowed: (remoteAddress: string) => boolean;
-  /** Listening descriptors from systemd. */
-  readonly passed?: readonly number[];
+export interface LmtpOptions extends ListeningOptions {
   /** Greeting and Received lines. */
   readonly hostname: string;
   /** Announced by SIZE and enforced while a message comes in. */
@@ -66,11 +58,7 @@ export class LmtpService implements Service {
     const { hostname, maxMessageBytes, idleMs = IDLE_MS } = options;
     this.#server = new LmtpServer({ hostname, maxMessageBytes, idleMs });
     this.#listener = new Listener({
-      endpoints: options.endpoints,
-      socketMode: options.socketMode,
-      maxConnections: options.maxConnections,
-      isAllowed: options.isAllowed,
-      ...(options.passed === undefined ? {} : { passed: options.passed }),
+      listening: options,
       logger: this.#ports.logger,
       onConnection: (connection) => this.#open(connection),
     });

@@ -2,19 +2,13 @@
  * The lookup service: listens, and gives each connection a session. Wired into Postfix as
  * `socketmap:unix:PATH:TABLE`; see socketmap_table(5) and facts/postfix.md C.
  */
-import type { Endpoint } from '../../core/endpoint.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Service } from '../../core/service.ts';
-import { Listener } from '../../net/listener.ts';
+import { Listener, type ListeningOptions } from '../../net/listener.ts';
 import type { LookupDirectory } from './maps.ts';
 import { openLookupSession, type LookupCounters } from './session.ts';
 
-export interface LookupServiceOptions {
-  readonly endpoints: readonly Endpoint[];
-  readonly socketMode: number;
-  readonly maxConnections: number;
-  readonly isAllowed: (remoteAddress: string) => boolean;
-  readonly passed?: readonly number[];
+export interface LookupServiceOptions extends ListeningOptions {
   readonly idleMs: number;
   /** Longest wait for the directory, far below Postfix's own 100 s; for tests. */
   readonly deadlineMs?: number;
@@ -28,14 +22,10 @@ export class LookupService implements Service {
   readonly #listener: Listener;
 
   constructor(options: LookupServiceOptions, { logger, directory }: { logger: Logger; directory: LookupDirectory }) {
-    const { endpoints, socketMode, maxConnections, isAllowed, passed, idleMs } = options;
+    const { idleMs } = options;
     this.#listener = new Listener({
-      endpoints,
-      socketMode,
-      maxConnections,
-      isAllowed,
+      listening: options,
       logger,
-      ...(passed === undefined ? {} : { passed }),
       onConnection: (connection) =>
         openLookupSession({
           connection,

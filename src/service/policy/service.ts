@@ -2,18 +2,12 @@
  * The policy service: listens, and gives each connection a session. Wired into Postfix by `check_policy_service`;
  * see SMTPD_POLICY_README and facts/postfix.md B.
  */
-import type { Endpoint } from '../../core/endpoint.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Service } from '../../core/service.ts';
-import { Listener } from '../../net/listener.ts';
+import { Listener, type ListeningOptions } from '../../net/listener.ts';
 import { openPolicySession, type PolicyCounters, type PolicyDecider } from './session.ts';
 
-export interface PolicyServiceOptions {
-  readonly endpoints: readonly Endpoint[];
-  readonly socketMode: number;
-  readonly maxConnections: number;
-  readonly isAllowed: (remoteAddress: string) => boolean;
-  readonly passed?: readonly number[];
+export interface PolicyServiceOptions extends ListeningOptions {
   /** At least 20 minutes: a closed idle connection costs Postfix a second (facts/postfix.md 0). */
   readonly idleMs: number;
   /** What a sender reads when a mailbox is full. */
@@ -30,14 +24,10 @@ export class PolicyService implements Service {
   readonly #listener: Listener;
 
   constructor(options: PolicyServiceOptions, { logger, decider }: { logger: Logger; decider: PolicyDecider }) {
-    const { endpoints, socketMode, maxConnections, isAllowed, passed, idleMs, exceededMessage } = options;
+    const { idleMs, exceededMessage } = options;
     this.#listener = new Listener({
-      endpoints,
-      socketMode,
-      maxConnections,
-      isAllowed,
+      listening: options,
       logger,
-      ...(passed === undefined ? {} : { passed }),
       onConnection: (connection) =>
         openPolicySession({
           connection,

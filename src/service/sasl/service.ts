@@ -6,11 +6,10 @@ import { randomBytes } from 'node:crypto';
 import type { Authenticator } from '../../auth/login.ts';
 import type { Mechanism } from '../../auth/mechanisms/mechanism.ts';
 import { findMechanism } from '../../auth/mechanisms/table.ts';
-import type { Endpoint } from '../../core/endpoint.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Service } from '../../core/service.ts';
 import type { Connection, Session } from '../../net/connection.ts';
-import { Listener } from '../../net/listener.ts';
+import { Listener, type ListeningOptions } from '../../net/listener.ts';
 import { SaslCounters } from './counters.ts';
 import { FailureDelay } from './failure-delay.ts';
 import { SaslSession } from './session.ts';
@@ -23,14 +22,7 @@ export interface SaslLiveOptions {
   readonly failureDelayMs: number;
 }
 
-export interface SaslOptions extends SaslLiveOptions {
-  readonly endpoints: readonly Endpoint[];
-  readonly socketMode: number;
-  readonly maxConnections: number;
-  /** Whether a TCP peer may speak to us (RULES 35). */
-  readonly isAllowed: (remoteAddress: string) => boolean;
-  /** Listening descriptors from systemd. */
-  readonly passed?: readonly number[];
+export interface SaslOptions extends SaslLiveOptions, ListeningOptions {
   /** Silence that ends a connection; Postfix keeps idle ones for the life of an smtpd process. */
   readonly idleMs?: number;
 }
@@ -61,11 +53,7 @@ export class SaslService implements Service {
     this.#mechanisms = options.mechanisms.map(getMechanism);
     this.#failureDelay = new FailureDelay(options.failureDelayMs);
     this.#listener = new Listener({
-      endpoints: options.endpoints,
-      socketMode: options.socketMode,
-      maxConnections: options.maxConnections,
-      isAllowed: options.isAllowed,
-      ...(options.passed === undefined ? {} : { passed: options.passed }),
+      listening: options,
       // A client may say all it has to say, close its side, and still wait for the replies.
       allowHalfOpen: true,
       logger: this.#ports.logger,

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Connection } from '../../../src/net/connection.ts';
 import { FramedSession } from '../../../src/net/framed-session.ts';
-import { Listener, type ListenerOptions } from '../../../src/net/listener.ts';
+import { Listener, type ListenerOptions, type ListeningOptions } from '../../../src/net/listener.ts';
 import { freePort } from '../../support/free-port.ts';
 import { CollectingLogger } from '../../support/collecting-logger.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -15,14 +15,12 @@ import { waitFor } from '../../support/wait.ts';
 function upperCaser(
   t: TestContext,
   path: string,
-  options: Partial<ListenerOptions> = {},
+  options: Partial<Omit<ListenerOptions, 'listening'> & ListeningOptions> = {},
 ): { listener: Listener; logger: CollectingLogger } {
   const logger = new CollectingLogger();
+  const defaults = { endpoints: [{ kind: 'unix', path } as const], socketMode: 0o660, maxConnections: 100 };
   const listener = new Listener({
-    endpoints: [{ kind: 'unix', path }],
-    socketMode: 0o660,
-    maxConnections: 100,
-    isAllowed: () => true,
+    listening: { ...defaults, isAllowed: () => true, ...options },
     logger,
     onConnection: (connection) => openSession(connection, logger),
     ...options,
@@ -120,6 +118,11 @@ describe('Listener', () => {
       ['HELLO\n', 'HELLO\n', 'busy\n'],
     );
     assert.equal(listener.overloadedCount, 1);
+
+    clients[0]?.socket.destroy();
+    await waitFor('two connections', () => listener.openCount === 2);
+    clients[2]?.socket.write('again\n');
+    await waitFor('an answer of its own', () => clients[2]?.received() === 'busy\nAGAIN\n');
     for (const client of clients) client.socket.destroy();
     await waitFor('no connection', () => listener.openCount === 0);
   });
