@@ -50,7 +50,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     serveVerb(runDaemon),
     daemonVerbs(askControl),
     initVerb(tools),
-    checkVerb,
+    checkVerb(tools),
     configVerb,
     domainVerb(tools),
     accountVerb(tools),
@@ -80,7 +80,7 @@ async function runDaemon({ configPath, hasGuide }: ServeOptions): Promise<number
   const notifier = takeNotifier(process.env, logger);
   const passed = takePassedSockets(process.env, process.pid);
   const ending = watchEnd(logger);
-  const reloads = watchReload(notifier);
+  const reloads = watchReload(notifier, logger);
   logger.info('process.starting', { pid: process.pid, config: config.file, version });
 
   // Loaded here: a verb needs none of the services.
@@ -150,14 +150,18 @@ function watchEnd(logger: Logger): Promise<number> {
  * Reloads at SIGHUP, one after the other. From the first moment, since a SIGHUP nobody listens for ends the process; what
  * comes before `begin` waits for it.
  */
-function watchReload(notifier: Notifier): { begin: (app: App) => void; end: () => void } {
+function watchReload(notifier: Notifier, logger: Logger): { begin: (app: App) => void; end: () => void } {
   let running: App | undefined;
   let isWanted = false;
   let last: Promise<unknown> = Promise.resolve();
   const reload = async (): Promise<void> => {
     if (running === undefined) return;
     await notifier.reloading();
-    await running.reload({ accept: false });
+    try {
+      await running.reload({ accept: false });
+    } catch (error) {
+      logger.error('process.fault', { err: error }, 'Cannot reload; what was in use stays');
+    }
     await notifier.ready('serving');
   };
   const onSignal = (): void => {

@@ -1,15 +1,59 @@
-/** `postern check`: reads the configuration and says every fault in it, or that it is good. It changes nothing. */
+/**
+ * `postern check`: reads the configuration, then the users it names, and says what is wrong with them. It changes
+ * nothing. Faults in lines of a users file come through the log, on standard error, with their line numbers.
+ */
 import { noteConfig } from '../config/notes.ts';
+import { describeError } from '../core/errors.ts';
+import type { Account } from '../directory/source.ts';
+import { EXIT } from './exit-codes.ts';
 import type { Verb } from './program.ts';
+import type { CliTools } from './tools.ts';
 
-export const checkVerb: Verb = (program, context) => {
-  program
-    .command('check')
-    .description('read the configuration and say what is wrong with it')
-    .action(() => {
-      // A ConfigError goes on to runProgram, which prints each fault on a line and ends with 78.
-      const config = context.loadConfig();
-      context.terminal.out(`${config.file}: configuration is good\n`);
-      for (const note of noteConfig(config)) context.terminal.out(`${config.file}: note: ${note}\n`);
-    });
-};
+/** Enough to see what is wrong; the rest is counted. */
+const MAX_SHOWN_ACCOUNTS = 20;
+
+export function checkVerb(tools: Pick<CliTools, 'openDirectory'>): Verb {
+  return (program, context) => {
+    program
+      .command('check')
+      .description('read the configuration and the users it names, and say what is wrong with them')
+      .action(async () => {
+        // A ConfigError goes on to runProgram, which prints each fault on a line and ends with 78.
+        const config = context.loadConfig();
+        const { terminal } = context;
+        terminal.out(`${config.file}: configuration is good\n`);
+        for (const note of noteConfig(config)) terminal.out(`${config.file}: note: ${note}\n`);
+
+        const users = tools.openDirectory(config);
+        try {
+          const { count, faults } = await judgeAccounts(users.source.accounts());
+          for (const fault of faults.slice(0, MAX_SHOWN_ACCOUNTS)) terminal.err(`${fault}\n`);
+          const more = faults.length - MAX_SHOWN_ACCOUNTS;
+          if (more > 0) terminal.err(`and ${more} accounts more\n`);
+          terminal.out(`${count} ${count === 1 ? 'account' : 'accounts'}\n`);
+          if (faults.length > 0) context.exit(EXIT.dataError);
+        } catch (error) {
+          terminal.err(`Cannot read the users: ${describeError(error)}\n`);
+          context.exit(EXIT.temporary);
+        } finally {
+          users.close();
+        }
+      });
+  };
+}
+
+/** Counts accounts and says whose mail waits because its owner on disk would not be us (RULES 13). */
+async function judgeAccounts(accounts: AsyncIterable<Account>): Promise<{ count: number; faults: string[] }> {
+  const faults: string[] = [];
+  let count = 0;
+  for await (const { address, source, uid, gid } of accounts) {
+    count += 1;
+    const wrong = [
+      ...(uid === undefined || uid === process.getuid?.() ? [] : [`uid ${uid}`]),
+      ...(gid === undefined || gid === process.getgid?.() ? [] : [`gid ${gid}`]),
+    ];
+    if (wrong.length > 0)
+      faults.push(`[userdb ${source}] ${address}: ${wrong.join(' and ')} is not ours, so its mail waits`);
+  }
+  return { count, faults };
+}

@@ -58,6 +58,7 @@ export class MemorySource implements DirectorySource {
   }
   async *accounts(): AsyncIterable<Account> {
     await Promise.resolve();
+    if (this.outage !== undefined) throw new Error(this.outage);
     yield* this.#accounts.values();
   }
 

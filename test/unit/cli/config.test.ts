@@ -7,28 +7,71 @@ import { checkVerb } from '../../../src/cli/check.ts';
 import { configVerb } from '../../../src/cli/config.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load-config.ts';
+import { Resolver } from '../../../src/directory/resolver.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
+import { MemorySource } from '../../support/memory-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const path = join(folder, 'postern.ini');
+const ours = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+const users = new MemorySource({ accounts: ['bob@example.com', { address: 'own@example.com', ...ours }] });
+let source = users;
+const tools = {
+  openDirectory: () => ({
+    directory: new Resolver({ source, recipientDelimiter: '+' }),
+    source,
+    homeOf: () => '/nonexistent',
+    close: () => undefined,
+  }),
+};
 
 /** Runs the command on a file with this text. */
 async function run(text: string, ...args: string[]) {
   writeFileSync(path, text);
   const terminal = new FakeTerminal();
-  const verbs = [checkVerb, configVerb];
+  const verbs = [checkVerb(tools), configVerb];
   const code = await runProgram(args, { verbs, terminal, environment: { POSTERN_CONFIG: path }, version: '1' });
   return { code, out: terminal.output, err: terminal.errors };
 }
 
 describe('postern check', () => {
   it('says that a configuration is good, and what is worth a look', async () => {
-    assert.deepEqual(await run('', 'check'), { code: 0, out: `${path}: configuration is good\n`, err: '' });
+    assert.deepEqual(await run('', 'check'), {
+      code: 0,
+      out: `${path}: configuration is good\n2 accounts\n`,
+      err: '',
+    });
     const { code, out } = await run('[http]\nlisten =\n', 'check');
     assert.equal(code, 0);
     assert.equal(out.split('\n')[1], `${path}: note: [http] listens nowhere: the service is off`);
+  });
+
+  it('RULES 13: says whose uid or gid is not ours', async (t) => {
+    t.after(() => (source = users));
+    const foreign = Array.from({ length: 30 }, (_, i) => ({
+      address: `u${i}@example.com`,
+      uid: ours.uid + 1,
+      source: 'old',
+    }));
+    source = new MemorySource({ accounts: [...foreign, { address: 'own@example.com', ...ours }] });
+    const { code, out, err } = await run('', 'check');
+    assert.equal(code, 65);
+    assert.match(out, /31 accounts\n$/);
+    const lines = err.trimEnd().split('\n');
+    assert.equal(lines[0], `[userdb old] u0@example.com: uid ${ours.uid + 1} is not ours, so its mail waits`);
+    assert.equal(lines.length, 21);
+    assert.equal(lines[20], 'and 10 accounts more');
+  });
+
+  it('ends with 75 when the users cannot be read', async (t) => {
+    t.after(() => (source = users));
+    source = new MemorySource({});
+    source.outage = 'no such database';
+    const { code, err } = await run('', 'check');
+    assert.equal(code, 75);
+    assert.equal(err, 'Cannot read the users: no such database\n');
   });
 
   it('prints every fault on a line and ends with 78', async () => {

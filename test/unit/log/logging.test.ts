@@ -62,10 +62,10 @@ describe('openLogging()', () => {
   it('writes lines for people when told to', () => {
     const text = writeLog({ level: 'debug', format: 'pretty' }, ({ logger }) => {
       logger.info('lmtp.delivered', { recipient: 'bob@example.com' }, 'Stored');
-      logger.debug('connection.opened');
+      logger.debug('connection.closed');
     });
     assert.match(text, /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: lmtp\.delivered: Stored \{"recipient":"bob@example\.com"\}\n/);
-    assert.match(text, /DEBUG: connection\.opened\n$/);
+    assert.match(text, /DEBUG: connection\.closed\n$/);
   });
 
   it('leaves out what is below the level, and follows a change in every logger', () => {
@@ -74,14 +74,14 @@ describe('openLogging()', () => {
       child.info('auth.accepted');
       child.warn('auth.fault');
       setLevel('debug');
-      child.debug('connection.opened');
+      child.debug('connection.closed');
       setLevel('error');
       child.warn('auth.fault');
       child.error('hash.worker-fault');
     });
     assert.deepEqual(
       parseLines(text).map((line) => line['event']),
-      ['auth.fault', 'connection.opened', 'hash.worker-fault'],
+      ['auth.fault', 'connection.closed', 'hash.worker-fault'],
     );
   });
 
