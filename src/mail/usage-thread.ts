@@ -38,7 +38,6 @@ export class UsageThread {
         resolve(reply);
       });
       const task: ScanTask = { id, ...request };
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage(task);
     });
   }
