@@ -52,10 +52,12 @@ export function createUsers(config: Config, logger: Logger): Users {
   const path = databasePath(config);
   const database = new SqliteReader({ name: 'local', path, logger });
   const files = new Map<string, PasswdFile>();
+  const findUid = rememberFound(findSystemUid);
+  const findGid = rememberFound(findSystemGid);
   const openFile = (name: string, file: string, defaultScheme?: string): PasswdFile => {
     const known = files.get(file);
     if (known !== undefined) return known;
-    const ids = { findUid: findSystemUid, findGid: findSystemGid };
+    const ids = { findUid, findGid };
     const opened = new PasswdFile({ name, path: file, defaultScheme, ids, logger });
     files.set(file, opened);
     return opened;
@@ -82,6 +84,19 @@ export function createUsers(config: Config, logger: Logger): Users {
       }
     },
     close: () => database.close(),
+  };
+}
+
+/**
+ * Asks the system's name service for each name once in the life of the process: the answer takes a program to start, and
+ * a reload must not hold up the event loop for it. An unknown name is asked for again.
+ */
+function rememberFound(find: (name: string) => number | undefined): (name: string) => number | undefined {
+  const found = new Map<string, number>();
+  return (name) => {
+    const id = found.get(name) ?? find(name);
+    if (id !== undefined) found.set(name, id);
+    return id;
   };
 }
 

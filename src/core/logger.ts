@@ -62,6 +62,8 @@ export type LogEvent =
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
+  /** Whether `debug` lines are written: a hot path need not build what nobody reads. */
+  readonly isDebug: boolean;
   debug(event: LogEvent, fields?: LogFields, message?: string): void;
   info(event: LogEvent, fields?: LogFields, message?: string): void;
   warn(event: LogEvent, fields?: LogFields, message?: string): void;

@@ -111,8 +111,12 @@ class PinoLogger implements Logger {
     this.#shared = shared;
   }
 
+  get isDebug(): boolean {
+    return this.#shared.threshold.weight <= WEIGHTS.debug;
+  }
+
   debug(event: LogEvent, fields?: LogFields, message?: string): void {
-    if (this.#shared.threshold.weight <= WEIGHTS.debug) this.#pino.debug({ event, ...fields }, message);
+    if (this.isDebug) this.#pino.debug({ event, ...fields }, message);
   }
 
   info(event: LogEvent, fields?: LogFields, message?: string): void {

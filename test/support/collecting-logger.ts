@@ -11,6 +11,7 @@ export interface LogLine {
 
 export class CollectingLogger implements Logger {
   readonly lines: LogLine[];
+  readonly isDebug = true;
   readonly #bindings: LogFields;
 
   constructor(lines: LogLine[] = [], bindings: LogFields = {}) {

@@ -104,6 +104,7 @@ function log(
   { logger, texts, state, startedAt }: PolicySessionOptions & { state: string; startedAt: number },
 ): void {
   const level = decision.kind === 'dunno' ? 'debug' : 'info';
+  if (level === 'debug' && !logger.isDebug) return;
   logger[level]('policy.decided', {
     state: quotePeerText(state),
     sender: quotePeerText(question.sender),

@@ -71,9 +71,11 @@ describe('openLogging()', () => {
   it('leaves out what is below the level, and follows a change in every logger', () => {
     const text = writeLog({ level: 'warn', format: 'json' }, ({ logger, setLevel }) => {
       const child = logger.child({ service: 'sasl' });
+      assert.equal(child.isDebug, false);
       child.info('auth.accepted');
       child.warn('auth.fault');
       setLevel('debug');
+      assert.equal(child.isDebug, true);
       child.debug('connection.closed');
       setLevel('error');
       child.warn('auth.fault');
