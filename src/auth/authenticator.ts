@@ -14,9 +14,9 @@ import { unavailable, type Lookup, type Unavailable } from '../core/outcome.ts';
 import { quotePeerText } from '../core/printable.ts';
 import type { Hasher } from './hasher.ts';
 import { LoginCache } from './login-cache.ts';
-import type { Authenticator, LoginContext, LoginOutcome, PasswordLogin, RejectReason } from './login.ts';
+import type { Authenticator, LoginContext, LoginOutcome, PasswordLogin, RejectReason, Undecided } from './login.ts';
 import { isLoopback, parseNetworks, type NetworkList } from './networks.ts';
-import type { Passdb, PassdbEntry } from './passdb.ts';
+import type { Passdb, PassdbEntry, PassdbQuery } from './passdb.ts';
 import { formatUsername } from './username.ts';
 
 export interface AuthenticatorOptions {
@@ -94,8 +94,25 @@ export class PasswordAuthenticator implements Authenticator {
     }
   }
 
+  recall(): undefined {
+    return undefined;
+  }
+
+  findCredential(): Promise<Undecided> {
+    return Promise.resolve(unavailable('no mechanism with proofs is offered'));
+  }
+
+  verifyExternal(): Promise<LoginOutcome> {
+    return Promise.resolve(rejected('no-certificate', undefined));
+  }
+
+  acceptAnonymous(): Promise<LoginOutcome> {
+    return Promise.resolve(rejected('denied', undefined));
+  }
+
   async #decide(login: PasswordLogin, context: LoginContext): Promise<LoginOutcome> {
     if (this.#isPlaintextForbidden(context)) return rejected('plaintext', undefined);
+    if (login.authorizationId !== undefined) return rejected('authorization-id', undefined);
     const username = formatUsername(login.username, this.#options.usernameFormat, context);
     if (username === undefined) return rejected('bad-username', undefined);
     return this.#askChain({ username, password: login.password, context });
@@ -128,7 +145,7 @@ export class PasswordAuthenticator implements Authenticator {
   async #askPassdb(passdb: Passdb, attempt: Attempt): Promise<Verdict> {
     const { username, password, context } = attempt;
     const key = this.#cache.keyOf({ passdb: passdb.name, service: context.service, username, password });
-    const lookup = await this.#find(passdb, username);
+    const lookup = await this.#find(passdb, { username, typedName: username, context });
     switch (lookup.kind) {
       case 'absent':
         return UNKNOWN_USER;
@@ -139,9 +156,9 @@ export class PasswordAuthenticator implements Authenticator {
     }
   }
 
-  async #find(passdb: Passdb, username: string): Promise<Lookup<PassdbEntry>> {
+  async #find(passdb: Passdb, query: PassdbQuery): Promise<Lookup<PassdbEntry>> {
     try {
-      return await passdb.find(username);
+      return await passdb.find(query);
     } catch (error) {
       this.#ports.logger.error('auth.fault', { passdb: passdb.name, err: error });
       return unavailable(`passdb ${passdb.name}: ${describeError(error)}`);

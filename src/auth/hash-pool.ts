@@ -2,10 +2,11 @@
  * The hasher of the whole process: fast schemes at once on the event loop, slow ones in worker threads. Knows no
  * users and caches nothing.
  */
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Logger } from '../core/logger.ts';
 import { hashFast, verifyFast } from './fast-schemes.ts';
-import type { Hasher, HashVerdict } from './hasher.ts';
+import type { Hasher, HashVerdict, ScramParameters } from './hasher.ts';
 import { HashWorkers } from './hash-workers.ts';
 import { findScheme, isSlow, parseStoredPassword, type Scheme } from './schemes.ts';
 
@@ -96,6 +97,15 @@ export class HashPool implements Hasher {
     if (answer === 'busy') throw new Error('Cannot hash password: the hash queue is full');
     if (answer.kind === 'hash') return answer.stored;
     throw new Error(answer.kind === 'fault' ? answer.reason : 'Cannot hash password: unexpected answer');
+  }
+
+  deriveScram(password: Buffer, { algorithm, salt, iterations }: ScramParameters): Promise<string | 'busy'> {
+    const bytes = createHash(algorithm).digest().length;
+    const salted = pbkdf2Sync(password, salt, iterations, bytes, algorithm);
+    const clientKey = createHmac(algorithm, salted).update('Client Key').digest();
+    const storedKey = createHash(algorithm).update(clientKey).digest('base64');
+    const serverKey = createHmac(algorithm, salted).update('Server Key').digest('base64');
+    return Promise.resolve([iterations, salt.toString('base64'), storedKey, serverKey].join(','));
   }
 }
 

@@ -5,11 +5,40 @@
 /** What a verification says. `busy` means the queue was full or the deadline passed: an outage, never a mismatch. */
 export type HashVerdict = 'match' | 'mismatch' | 'unusable' | 'busy';
 
+/**
+ * Whose turn it is. `known` pairs of user and network have a share of the queue of their own, `penalised` ones come after
+ * everybody else (RULES 39).
+ */
+export type HashPriority = 'known' | 'usual' | 'penalised';
+
+export interface HashOptions {
+  readonly priority?: HashPriority | undefined;
+  /** Longest time to an answer; what is left of the attempt's own. */
+  readonly deadlineMs?: number | undefined;
+  /** The name as it was typed: {DIGEST-MD5} hashes it with the password. */
+  readonly user?: string | undefined;
+}
+
+export interface NewHashOptions {
+  readonly user?: string | undefined;
+  /** Cost in the scheme's own unit (`doveadm pw -r`); undefined for the scheme's default. */
+  readonly rounds?: number | undefined;
+}
+
+/** What SCRAM stores of a password (RFC 5802 section 3). */
+export interface ScramParameters {
+  readonly algorithm: 'sha1' | 'sha256';
+  readonly salt: Buffer;
+  readonly iterations: number;
+}
+
 export interface Hasher {
   /** Compares `password` with `{SCHEME}data`; `unusable` when the scheme is unknown or the data malformed. */
-  verify(password: Buffer, stored: string): Promise<HashVerdict>;
+  verify(password: Buffer, stored: string, options?: HashOptions): Promise<HashVerdict>;
   /** Spends the time of one verification with `scheme`, for users that do not exist (RULES 40). */
-  spend(password: Buffer): Promise<HashVerdict>;
+  spend(password: Buffer, options?: HashOptions): Promise<HashVerdict>;
   /** Makes `{SCHEME}data` for a new password. */
-  hash(password: Buffer, scheme?: string): Promise<string>;
+  hash(password: Buffer, scheme?: string, options?: NewHashOptions): Promise<string>;
+  /** Makes the data of {SCRAM-SHA-*} (`iterations,salt,StoredKey,ServerKey`) from a password. */
+  deriveScram(password: Buffer, parameters: ScramParameters, options?: HashOptions): Promise<string | 'busy'>;
 }

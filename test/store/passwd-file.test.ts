@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PasswdFile } from '../../src/store/passwd-file/passwd-file.ts';
+import { queryFor } from '../support/passdb-query.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { TestClock } from './engines.ts';
 
@@ -40,7 +41,7 @@ describe('PasswdFile', () => {
     clock.skip();
   }
   async function kindOf(name: string): Promise<string> {
-    return (await file.find(name)).kind;
+    return (await file.find(queryFor(name))).kind;
   }
 
   describe('keeps the last good version (RULES 6)', () => {
@@ -67,7 +68,7 @@ describe('PasswdFile', () => {
         assert.equal(logger.of('passwd-file.kept').length, 1);
         assert.equal(logger.of('passwd-file.kept')[0]?.level, 'error');
         writeUsers(6, '{PLAIN}new');
-        const login = await file.find('u5@d.test');
+        const login = await file.find(queryFor('u5@d.test'));
         assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}new');
         assert.equal(await kindOf('u9@d.test'), 'absent');
         logger.assertQuiet(['passwd-file.kept']);
@@ -113,7 +114,7 @@ describe('PasswdFile', () => {
       if (i < 49) assert.equal(await kindOf('u99@d.test'), 'found', `after line ${i}`);
     }
     clock.skip();
-    const login = await file.find('u99@d.test');
+    const login = await file.find(queryFor('u99@d.test'));
     assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}y');
   });
 
@@ -127,7 +128,7 @@ describe('PasswdFile', () => {
       utimesSync(path, mtime, new Date(mtime.getTime() - 59_999));
       assert.equal(statSync(path).ino, ino);
       clock.skip();
-      const login = await file.find('u0@d.test');
+      const login = await file.find(queryFor('u0@d.test'));
       assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}b');
     });
 
@@ -140,7 +141,7 @@ describe('PasswdFile', () => {
       utimesSync(`${path}.new`, past, past);
       renameSync(`${path}.new`, path);
       clock.skip();
-      const login = await file.find('u0@d.test');
+      const login = await file.find(queryFor('u0@d.test'));
       assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}b');
     });
 
@@ -153,7 +154,7 @@ describe('PasswdFile', () => {
       writeFileSync(path, 'u0@d.test:{PLAIN}b\n');
       utimesSync(path, now, now);
       clock.skip();
-      const login = await file.find('u0@d.test');
+      const login = await file.find(queryFor('u0@d.test'));
       assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}b');
     });
 
@@ -190,7 +191,7 @@ describe('PasswdFile', () => {
     );
     assert.equal(lines.at(-1)?.fields['more'], 12);
     assert.ok(!JSON.stringify(logger.lines).includes(secret));
-    const login = await file.find('bob@d.test');
+    const login = await file.find(queryFor('bob@d.test'));
     assert.ok(login.kind === 'found' && login.value.password === `{PLAIN}${secret}`, 'the first of two is kept');
   });
 
@@ -200,7 +201,7 @@ describe('PasswdFile', () => {
     const findGid = (name: string): number => asked.push(`gid ${name}`);
     const own = new PasswdFile({ name: 'own', path, logger, clock, ids: { findUid, findGid } });
     writeFileSync(path, 'a@d.test:x:gone:mail\nb@d.test:x:gone:mail\nc@d.test:x:1:1\n');
-    assert.equal((await own.find('a@d.test')).kind, 'found');
+    assert.equal((await own.find(queryFor('a@d.test'))).kind, 'found');
     assert.deepEqual(asked, ['uid gone', 'gid mail']);
   });
 
@@ -210,7 +211,7 @@ describe('PasswdFile', () => {
     for (const odd of [folder, fifo]) {
       const own = new PasswdFile({ name: 'odd', path: odd, logger, clock });
       const startedAt = performance.now();
-      assert.equal((await own.find('bob@d.test')).kind, 'unavailable');
+      assert.equal((await own.find(queryFor('bob@d.test'))).kind, 'unavailable');
       assert.ok(performance.now() - startedAt < 2000);
     }
     assert.equal(logger.of('passwd-file.kept').length, 2);

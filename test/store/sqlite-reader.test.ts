@@ -9,6 +9,7 @@ import Database from 'better-sqlite3';
 import { ABSENT } from '../../src/core/outcome.ts';
 import { DirectoryQueries } from '../../src/store/sqlite/queries.ts';
 import { SqliteReader } from '../../src/store/sqlite/reader.ts';
+import { queryFor } from '../support/passdb-query.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { openAdmin, TestClock } from './engines.ts';
 
@@ -47,7 +48,7 @@ describe('SqliteReader', () => {
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     assert.equal((await reader.findAlias('info@d.test')).kind, 'found');
-    const login = await reader.find('bob@d.test');
+    const login = await reader.find(queryFor('bob@d.test'));
     assert.ok(login.kind === 'found' && login.value.password === '{PLAIN}2' && !login.value.canLogin);
   });
 
@@ -126,22 +127,22 @@ describe('SqliteReader', () => {
     admin.close();
     assert.equal(kind, 'done');
     assert.equal((await reader.findDomain('d.test')).kind, 'unavailable');
-    assert.equal((await reader.find('bob@d.test')).kind, 'unavailable');
+    assert.equal((await reader.find(queryFor('bob@d.test'))).kind, 'unavailable');
   });
 
   it('finds a login under a domain that stands for another (RULES 43)', async () => {
-    const login = await reader.find('Bob@also.test');
+    const login = await reader.find(queryFor('Bob@also.test'));
     assert.ok(login.kind === 'found' && login.value.user === 'bob@d.test');
-    assert.deepEqual(await reader.find('eve@also.test'), ABSENT);
+    assert.deepEqual(await reader.find(queryFor('eve@also.test')), ABSENT);
   });
 
   it('takes the address as a login only if listed (RULES 22)', async () => {
     const admin = openAdmin(path);
     await admin.accounts.set('bob@d.test', { loginNames: ['Bobby', 'robert@mail.test'] });
     admin.close();
-    assert.deepEqual(await reader.find('bob@d.test'), ABSENT);
+    assert.deepEqual(await reader.find(queryFor('bob@d.test')), ABSENT);
     for (const name of ['bobby', 'BOBBY', 'robert@mail.test']) {
-      const login = await reader.find(name);
+      const login = await reader.find(queryFor(name));
       assert.ok(login.kind === 'found' && login.value.user === 'bob@d.test');
     }
   });

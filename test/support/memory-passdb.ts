@@ -1,5 +1,5 @@
 /** A passdb in memory whose state a test can change, outages included. */
-import type { Passdb, PassdbEntry } from '../../src/auth/passdb.ts';
+import { PLAIN_ENTRY, type Passdb, type PassdbEntry, type PassdbQuery } from '../../src/auth/passdb.ts';
 import { ABSENT, found, unavailable, type Lookup } from '../../src/core/outcome.ts';
 
 export class MemoryPassdb implements Passdb {
@@ -15,10 +15,17 @@ export class MemoryPassdb implements Passdb {
   }
 
   set(user: string, password: string | undefined, rest: Partial<PassdbEntry> = {}): void {
-    this.#entries.set(user, { user, password, isPasswordless: false, canLogin: true, allowNets: [], ...rest });
+    this.#entries.set(user, { ...PLAIN_ENTRY, user, password, ...rest });
   }
 
-  async find(username: string): Promise<Lookup<PassdbEntry>> {
+  /** Set it and answers are said to be unchanged as long as it is. */
+  version: unknown;
+
+  readVersion(): unknown {
+    return this.version;
+  }
+
+  async find({ username }: PassdbQuery): Promise<Lookup<PassdbEntry>> {
     this.asked.push(username);
     if (this.outage === 'hang') return new Promise(() => undefined);
     if (this.outage === 'throw') throw new Error('the disk is on fire');

@@ -34,6 +34,6 @@ class LoginExchange implements MechanismExchange {
   #takePassword(username: string, response: Buffer | undefined): MechanismStep {
     if (response === undefined || response.includes(0))
       return { kind: 'reject', reason: 'bad-request', user: username };
-    return { kind: 'credentials', login: { username, password: response } };
+    return { kind: 'password', login: { username, password: response } };
   }
 }

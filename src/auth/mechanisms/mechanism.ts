@@ -1,12 +1,19 @@
 /**
- * What a SASL mechanism is to the service: bytes in, one of three steps out. It checks no password and knows no wire
- * protocol; one exchange serves one attempt.
+ * What a SASL mechanism is to the service: bytes in, one step out. It looks nothing up, checks no password and knows no
+ * wire protocol; one exchange serves one attempt.
  */
-import type { PasswordLogin, RejectReason } from '../login.ts';
+import type { Claim, Credential, PasswordLogin, RejectReason } from '../login.ts';
 
 export type MechanismStep =
   | { readonly kind: 'challenge'; readonly challenge: Buffer }
-  | { readonly kind: 'credentials'; readonly login: PasswordLogin }
+  /** Name and password came: somebody else compares them. */
+  | { readonly kind: 'password'; readonly login: PasswordLogin }
+  /** A name came: `resume` takes the exchange on with what its proof is to be checked with. */
+  | { readonly kind: 'claim'; readonly claim: Claim; readonly resume: (credential: Credential) => MechanismStep }
+  /** The proof was checked. `serverFinal` goes to the client when the login is accepted (SCRAM, DIGEST-MD5). */
+  | { readonly kind: 'proof'; readonly isProven: boolean; readonly serverFinal?: Buffer | undefined }
+  | { readonly kind: 'external'; readonly authorizationId: string | undefined }
+  | { readonly kind: 'anonymous' }
   | { readonly kind: 'reject'; readonly reason: RejectReason; readonly user: string | undefined };
 
 export interface MechanismExchange {
@@ -14,12 +21,20 @@ export interface MechanismExchange {
   next(response: Buffer | undefined): MechanismStep;
 }
 
+/** What a mechanism needs of the world; given, so that its vectors can be tested. */
+export interface MechanismWorld {
+  readonly random: (bytes: number) => Buffer;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly hostname: string;
+}
+
 export interface Mechanism {
   /** As IANA writes it, upper case. */
   readonly name: string;
   /** What Postfix's security options filter by; `plaintext` left out would defeat `noplaintext`. */
   readonly flags: readonly string[];
-  begin(): MechanismExchange;
+  begin(world: MechanismWorld): MechanismExchange;
 }
 
 /** Reads a user name; undefined when the bytes are no UTF-8, for a guess at them could be somebody else's name. */

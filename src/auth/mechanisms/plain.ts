@@ -32,5 +32,5 @@ function readMessage(message: Buffer): MechanismStep {
   if (authzid.length > 0 && !authzid.equals(authcid)) {
     return { kind: 'reject', reason: 'authorization-id', user: username };
   }
-  return { kind: 'credentials', login: { username, password } };
+  return { kind: 'password', login: { username, password } };
 }

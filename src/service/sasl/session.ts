@@ -6,8 +6,10 @@
  * A request: asking (a challenge is out, the client's turn; Postfix abandons such requests without a word), working (the
  * authenticator has it), held (its failure waits for its time), gone. A reply is owed in the states working and held.
  */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Authenticator, LoginOutcome } from '../../auth/login.ts';
-import type { Mechanism, MechanismExchange } from '../../auth/mechanisms/mechanism.ts';
+import type { Mechanism, MechanismExchange, MechanismWorld } from '../../auth/mechanisms/mechanism.ts';
 import { ProtocolError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { quotePeerText } from '../../core/printable.ts';
@@ -44,6 +46,8 @@ export interface SaslSessionOptions {
 
 /** Postfix has one; others have one a user that logs in at this moment. */
 const MAX_REQUESTS = 64;
+/** What mechanisms need of the world. */
+const WORLD: MechanismWorld = { random: randomBytes, now: Date.now, hostname: hostname() };
 /** Dovecot's own limit from AUTH to the last response. */
 const REQUEST_TTL_MS = 150_000;
 
@@ -154,7 +158,7 @@ export class SaslSession implements Session {
     }
     this.#requests.set(command.id, {
       command,
-      exchange: mechanism.begin(),
+      exchange: mechanism.begin(WORLD),
       mechanism: mechanism.name,
       startedAt: performance.now(),
       typedName: undefined,
@@ -192,7 +196,13 @@ export class SaslSession implements Session {
       case 'reject':
         this.#conclude(request, { kind: 'rejected', reason: step.reason, user: step.user }, arrivedAt);
         break;
-      case 'credentials': {
+      case 'claim':
+      case 'proof':
+      case 'external':
+      case 'anonymous':
+        this.#conclude(request, { kind: 'unavailable', reason: 'not offered' }, arrivedAt);
+        break;
+      case 'password': {
         request.state = 'working';
         request.typedName = quotePeerText(step.login.username);
         const { service, remoteAddress, localAddress, isSecured } = request.command;

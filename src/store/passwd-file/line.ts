@@ -4,7 +4,7 @@
  * error, because "no such user" refuses mail for good. What is wrong with logins turns the login off, what is wrong
  * with the mailbox makes mail wait, and both are reported.
  */
-import type { PassdbEntry } from '../../auth/passdb.ts';
+import { PLAIN_ENTRY, type PassdbEntry } from '../../auth/passdb.ts';
 import { foldCase, parseNormalized } from '../../core/address.ts';
 import type { Account } from '../../directory/source.ts';
 import { applyExtraFields } from './extra-fields.ts';
@@ -101,7 +101,7 @@ function makeLogin(draft: LineDraft, { name, stored }: { name: string; stored: s
     draft.canLogin = false;
   }
   const { isPasswordless, canLogin, allowNets } = draft;
-  return { user: name, password: stored, isPasswordless, canLogin, allowNets };
+  return { ...PLAIN_ENTRY, user: name, password: stored, isPasswordless, canLogin, allowNets };
 }
 
 function makeAccount(draft: LineDraft, address: string, { source }: LineOptions): Account {

@@ -7,7 +7,7 @@
  * logged; without one every answer is "unavailable". The file is looked at by lookups, at most once a second, and a
  * lookup waits for that look only a moment: on a hung disk the last good version answers.
  */
-import type { Passdb, PassdbEntry } from '../../auth/passdb.ts';
+import type { Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
 import { normalizeLogin } from '../../core/address.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { settleWithin } from '../../core/deadline.ts';
@@ -67,7 +67,11 @@ export class PasswdFile implements Passdb, DirectorySource {
     this.#clock = options.clock ?? systemClock;
   }
 
-  find(username: string): Promise<Lookup<PassdbEntry>> {
+  readVersion(): undefined {
+    return undefined;
+  }
+
+  find({ username }: PassdbQuery): Promise<Lookup<PassdbEntry>> {
     return this.#ask((table) => table.users.get(normalizeLogin(username))?.login);
   }
 

@@ -4,7 +4,7 @@
  * They throw as SQLite does; `reader.ts` turns that into "unavailable".
  */
 import type Database from 'better-sqlite3';
-import type { PassdbEntry } from '../../auth/passdb.ts';
+import { PLAIN_ENTRY, type PassdbEntry } from '../../auth/passdb.ts';
 import { domainOf } from '../../core/address.ts';
 import type { Account, Alias, Domain, Receive } from '../../directory/source.ts';
 
@@ -118,9 +118,9 @@ export class DirectoryQueries {
     const row = this.#login.get(name) ?? this.#findStandIn(name);
     if (row === undefined) return undefined;
     return {
+      ...PLAIN_ENTRY,
       user: row.address,
       password: row.password ?? undefined,
-      isPasswordless: false,
       canLogin: row.can_login === 1 && row.host === null,
       allowNets: splitList(row.allow_nets),
     };

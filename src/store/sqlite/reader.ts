@@ -10,7 +10,7 @@
 import type Database from 'better-sqlite3';
 import { statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Passdb, PassdbEntry } from '../../auth/passdb.ts';
+import type { Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
 import { normalizeLogin } from '../../core/address.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { describeError, errorCode } from '../../core/errors.ts';
@@ -91,7 +91,11 @@ export class SqliteReader implements DirectorySource, Passdb {
     return this.#ask((file) => ({ kept: file.senders, key: address, find: (q) => q.findSenders(address) }));
   }
 
-  find(username: string): Promise<Lookup<PassdbEntry>> {
+  readVersion(): undefined {
+    return undefined;
+  }
+
+  find({ username }: PassdbQuery): Promise<Lookup<PassdbEntry>> {
     const name = normalizeLogin(username);
     return this.#ask((file) => ({ kept: file.logins, key: name, find: (q) => q.findLogin(name) }));
   }

@@ -25,6 +25,9 @@ class CountingHasher implements Hasher {
   async hash(password: Buffer): Promise<string> {
     return `{PLAIN}${password.toString()}`;
   }
+  deriveScram(): Promise<'busy'> {
+    return Promise.resolve('busy');
+  }
 }
 
 const CONTEXT: LoginContext = {

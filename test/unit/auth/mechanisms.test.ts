@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { MechanismStep } from '../../../src/auth/mechanisms/mechanism.ts';
+import type { MechanismStep, MechanismWorld } from '../../../src/auth/mechanisms/mechanism.ts';
 import { findMechanism } from '../../../src/auth/mechanisms/table.ts';
+
+const WORLD: MechanismWorld = { random: (bytes) => Buffer.alloc(bytes), now: () => 0, hostname: 'mail.example.com' };
 
 /** Plays responses to a mechanism and gives its last step. */
 function play(name: string, ...responses: (Buffer | undefined)[]): MechanismStep {
-  const exchange = findMechanism(name)?.begin();
+  const exchange = findMechanism(name)?.begin(WORLD);
   assert.ok(exchange !== undefined);
   const steps = responses.map((response) => exchange.next(response));
   const last = steps.at(-1);
@@ -15,7 +17,7 @@ function play(name: string, ...responses: (Buffer | undefined)[]): MechanismStep
 }
 
 function credentials(username: string, password: string): MechanismStep {
-  return { kind: 'credentials', login: { username, password: Buffer.from(password) } };
+  return { kind: 'password', login: { username, password: Buffer.from(password) } };
 }
 
 function challenge(text: string): MechanismStep {
@@ -51,7 +53,7 @@ describe('PLAIN', () => {
     const broken = Buffer.from([0, 0xff, 0, 0x61]);
     assert.deepEqual(play('PLAIN', broken), { kind: 'reject', reason: 'bad-username', user: undefined });
     const step = play('PLAIN', Buffer.from([0, 0x61, 0, 0xff]));
-    assert.deepEqual(step.kind === 'credentials' && step.login.password, Buffer.from([0xff]));
+    assert.deepEqual(step.kind === 'password' && step.login.password, Buffer.from([0xff]));
   });
 
   it('gives back every name and password without NUL', () => {

@@ -8,6 +8,7 @@ import type { Authenticator, LoginOutcome } from '../../../../src/auth/login.ts'
 import { SaslService, type SaslOptions } from '../../../../src/service/sasl/service.ts';
 import { CollectingLogger } from '../../../support/collecting-logger.ts';
 import { startSaslServer, type SaslServer } from '../../../support/sasl-server.ts';
+import { stubAuthenticator } from '../../../support/stub-authenticator.ts';
 
 const PARAMETERS = 'service=smtp\tnologin\tlip=192.0.2.1\trip=198.51.100.7\tsecured';
 const WAIT_MS = 5000;
@@ -86,7 +87,10 @@ describe('SaslSession', () => {
   });
 
   it('becomes a close for minor 0 with one request, a temporary FAIL otherwise (RULES 21)', async () => {
-    await start({}, { verify: async (): Promise<LoginOutcome> => ({ kind: 'unavailable', reason: 'test' }) });
+    await start(
+      {},
+      stubAuthenticator({ verify: async (): Promise<LoginOutcome> => ({ kind: 'unavailable', reason: 'test' }) }),
+    );
     const postfix = connect(0);
     postfix.plain(1, 'bob@example.com', 'secret');
     await postfix.waitFor(() => postfix.isClosed);
@@ -101,7 +105,7 @@ describe('SaslSession', () => {
   });
 
   it('treats an authenticator that throws as an outage (RULES 21)', async () => {
-    await start({}, { verify: () => Promise.reject(new Error('bug')) });
+    await start({}, stubAuthenticator({ verify: () => Promise.reject(new Error('bug')) }));
     const client = connect(0);
     client.plain(1, 'bob@example.com', 'secret');
     await client.waitFor(() => client.isClosed);
@@ -182,7 +186,7 @@ describe('SaslSession', () => {
   });
 
   it('keeps at most 64 requests a connection; abandoned ones make room, working ones do not', async () => {
-    const never: Authenticator = { verify: () => new Promise(() => undefined) };
+    const never = stubAuthenticator({ verify: () => new Promise(() => undefined) });
     await start({}, never);
     const client = connect(0);
     for (let id = 1; id <= 100; id++) client.send(`AUTH\t${id}\tLOGIN\t${PARAMETERS}`);
@@ -248,7 +252,7 @@ describe('SaslService', () => {
       mechanisms: ['GSSAPI'],
       failureDelayMs: 0,
     };
-    const authenticator: Authenticator = { verify: async () => ({ kind: 'unavailable', reason: '' }) };
+    const authenticator = stubAuthenticator({});
     assert.throws(() => new SaslService(options, { authenticator, logger }), /GSSAPI/);
   });
 });

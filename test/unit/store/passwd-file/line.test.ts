@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { PLAIN_ENTRY } from '../../../../src/auth/passdb.ts';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseLine, readPassword, type LineOptions, type PasswdUser } from '../../../../src/store/passwd-file/line.ts';
@@ -27,6 +28,7 @@ describe('parseLine()', () => {
     assert.deepEqual(login, {
       user: name,
       password: '{PLAIN}p',
+      ...PLAIN_ENTRY,
       isPasswordless: false,
       canLogin: true,
       allowNets: ['127.0.0.1', '::1'],
