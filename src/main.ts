@@ -8,6 +8,7 @@ import { createCliTools, createDomainList, createHasherLoan, createMailRootsAcce
 import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
+import { authVerbs } from './cli/auth-verbs.ts';
 import { checkVerb } from './cli/check.ts';
 import { configVerb } from './cli/config.ts';
 import { daemonVerbs } from './cli/daemon.ts';
@@ -55,6 +56,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     domainVerb(tools),
     accountVerb(tools),
     aliasVerb(tools),
+    authVerbs([]),
     userVerb(tools),
     mailboxVerb(createMailRootsAcceptance(openVerbLog)),
     pwVerb(createHasherLoan(openVerbLog)),

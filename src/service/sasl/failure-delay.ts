@@ -1,32 +1,27 @@
 /**
  * Holds failures back, so that guessing is slow and the time of a reply tells nothing: a failure leaves at its arrival
  * plus the delay, and if it is later than that, at the next half second after its arrival (RULES 40). It knows no
- * protocol and never holds a success.
- *
- * Every held reply keeps an smtpd process of Postfix waiting, so only so many are held at once in the whole process;
- * the others leave at once (RULES 39).
+ * protocol and never holds a success. A failure for which no place is free (`auth/delay-slots.ts`) leaves at once.
  */
+import type { DelaySlots } from '../../auth/delay-slots.ts';
 
-/** Half of what Postfix allows by default for all smtpd processes of a service (`default_process_limit` 100). */
-const MAX_HELD = 50;
 /** Late failures leave at whole multiples of this after their arrival. */
 const MARK_MS = 500;
 
+/** When a failure came, as of `performance.now()`, and from where. */
+export interface FailedAttempt {
+  readonly arrivedAt: number;
+  readonly remoteAddress: string;
+}
+
 export class FailureDelay {
   #delayMs: number;
-  readonly #held = new Map<NodeJS.Timeout, () => void>();
-  #isFlushed = false;
-  /** Failures that left at once because too many were held. */
-  overflowCount = 0;
+  readonly #slots: DelaySlots;
 
   /** `delayMs` 0 holds nothing. */
-  constructor(delayMs: number) {
+  constructor(delayMs: number, slots: DelaySlots) {
     this.#delayMs = delayMs;
-  }
-
-  /** Failures held now. */
-  get heldCount(): number {
-    return this.#held.size;
+    this.#slots = slots;
   }
 
   /** Changes the delay of failures to come. */
@@ -34,36 +29,15 @@ export class FailureDelay {
     this.#delayMs = delayMs;
   }
 
-  /** Calls `send` when the failure may leave, perhaps at once; returns how to drop it. `arrivedAt` is of `performance.now()`. */
-  hold(arrivedAt: number, send: () => void): () => void {
-    const isFull = this.#held.size >= MAX_HELD;
-    if (isFull) this.overflowCount += 1;
-    if (isFull || this.#isFlushed || this.#delayMs === 0) {
-      send();
-      return () => undefined;
+  /** Calls `send` when the failure may leave, perhaps at once; returns how to drop it. */
+  hold({ arrivedAt, remoteAddress }: FailedAttempt, send: () => void): () => void {
+    if (this.#delayMs > 0) {
+      const waitMs = findWaitMs(performance.now() - arrivedAt, this.#delayMs);
+      const drop = this.#slots.hold({ waitMs, remoteAddress, done: send });
+      if (drop !== undefined) return drop;
     }
-    const timer = setTimeout(
-      () => {
-        this.#held.delete(timer);
-        send();
-      },
-      findWaitMs(performance.now() - arrivedAt, this.#delayMs),
-    );
-    this.#held.set(timer, send);
-    return () => {
-      clearTimeout(timer);
-      this.#held.delete(timer);
-    };
-  }
-
-  /** Sends everything held, and from now on holds nothing: a stop must not wait for the slow. */
-  flush(): void {
-    this.#isFlushed = true;
-    for (const [timer, send] of this.#held) {
-      clearTimeout(timer);
-      send();
-    }
-    this.#held.clear();
+    send();
+    return () => undefined;
   }
 }
 

@@ -3,6 +3,7 @@
  * never refuses a connection for load, since a failed handshake stops all of Postfix's smtpd service (RULES 19).
  */
 import { randomBytes } from 'node:crypto';
+import { DelaySlots } from '../../auth/delay-slots.ts';
 import type { Authenticator } from '../../auth/login.ts';
 import type { Mechanism } from '../../auth/mechanisms/mechanism.ts';
 import { findMechanism } from '../../auth/mechanisms/table.ts';
@@ -29,6 +30,8 @@ export interface SaslOptions extends SaslLiveOptions, ListeningOptions {
 
 export interface SaslPorts {
   readonly authenticator: Authenticator;
+  /** Shared with the penalties of the authenticator; its own when not given. */
+  readonly slots?: DelaySlots;
   readonly logger: Logger;
 }
 
@@ -41,6 +44,7 @@ export class SaslService implements Service {
   readonly #options: SaslOptions;
   readonly #ports: SaslPorts;
   readonly #listener: Listener;
+  readonly #slots: DelaySlots;
   readonly #failureDelay: FailureDelay;
   readonly #sessions = new Set<SaslSession>();
   #mechanisms: readonly Mechanism[];
@@ -51,7 +55,8 @@ export class SaslService implements Service {
     this.#options = options;
     this.#ports = { ...ports, logger: ports.logger.child({ service: 'sasl' }) };
     this.#mechanisms = options.mechanisms.map(getMechanism);
-    this.#failureDelay = new FailureDelay(options.failureDelayMs);
+    this.#slots = ports.slots ?? new DelaySlots();
+    this.#failureDelay = new FailureDelay(options.failureDelayMs, this.#slots);
     this.#listener = new Listener({
       listening: options,
       // A client may say all it has to say, close its side, and still wait for the replies.
@@ -66,14 +71,14 @@ export class SaslService implements Service {
     return this.#listener.openCount;
   }
 
-  /** Failures held back now. */
+  /** Replies held back now, penalties included. */
   get heldCount(): number {
-    return this.#failureDelay.heldCount;
+    return this.#slots.heldCount;
   }
 
-  /** Failures that were not held back because too many were. */
+  /** Replies that were not held back because too many were. */
   get undelayedCount(): number {
-    return this.#failureDelay.overflowCount;
+    return this.#slots.overflowCount;
   }
 
   bind(): Promise<void> {
@@ -85,9 +90,9 @@ export class SaslService implements Service {
     return Promise.resolve();
   }
 
-  /** Replies still owed are sent before the connections end; failures no longer wait. */
+  /** Replies still owed are sent before the connections end; nothing waits on purpose any longer. */
   async stop(graceMs: number): Promise<void> {
-    this.#failureDelay.flush();
+    this.#slots.releaseAll();
     await this.#listener.stop(graceMs);
   }
 

@@ -235,8 +235,10 @@ export class SaslSession implements Session {
       this.#framed.send(reply.bytes);
       this.#framed.endIfDrained();
     };
-    if (reply.isDelayed) request.drop = this.#options.failureDelay.hold(arrivedAt, send);
-    else send();
+    if (reply.isDelayed) {
+      const { remoteAddress } = request.command;
+      request.drop = this.#options.failureDelay.hold({ arrivedAt, remoteAddress }, send);
+    } else send();
   }
 
   /** One line an attempt, with what an operator asks for; no peer text but quoted. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { DelaySlots } from '../../../../src/auth/delay-slots.ts';
 import { FailureDelay, findWaitMs } from '../../../../src/service/sasl/failure-delay.ts';
 
 describe('findWaitMs()', () => {
@@ -21,52 +22,57 @@ describe('findWaitMs()', () => {
   }
 });
 
+const REMOTE = '192.0.2.7';
+
 describe('FailureDelay', () => {
   it('holds a failure for its delay, counted from its arrival (RULES 40)', async () => {
-    const delay = new FailureDelay(80);
+    const slots = new DelaySlots();
+    const delay = new FailureDelay(80, slots);
     const arrivedAt = performance.now() - 30;
-    await new Promise<void>((resolve) => delay.hold(arrivedAt, resolve));
+    await new Promise<void>((resolve) => delay.hold({ arrivedAt, remoteAddress: REMOTE }, resolve));
     const elapsedMs = performance.now() - arrivedAt;
     assert.ok(elapsedMs >= 79 && elapsedMs < 400, `${elapsedMs} ms`);
-    assert.equal(delay.heldCount, 0);
+    assert.equal(slots.heldCount, 0);
   });
 
-  it('holds at most 50 at once; the next leaves at once, so that no guesser holds all smtpd (RULES 39)', () => {
-    const delay = new FailureDelay(60_000);
+  it('sends a failure at once when no place is free for it (RULES 39)', () => {
+    const slots = new DelaySlots({ maxHeld: 2 });
+    const delay = new FailureDelay(60_000, slots);
     let sentCount = 0;
-    const hold = (): (() => void) => delay.hold(performance.now(), () => (sentCount += 1));
-    const drops = Array.from({ length: 50 }, hold);
-    assert.deepEqual([sentCount, delay.heldCount], [0, 50]);
+    const hold = (): (() => void) =>
+      delay.hold({ arrivedAt: performance.now(), remoteAddress: REMOTE }, () => (sentCount += 1));
+    const drop = hold();
+    assert.deepEqual([sentCount, slots.heldCount, slots.overflowCount], [0, 1, 0]);
     hold();
-    assert.deepEqual([sentCount, delay.heldCount, delay.overflowCount], [1, 50, 1]);
-    drops[0]?.();
-    assert.equal(delay.heldCount, 49);
-    drops.push(hold());
-    assert.deepEqual([sentCount, delay.heldCount], [1, 50]);
-    for (const drop of drops) drop();
-    assert.deepEqual([sentCount, delay.heldCount], [1, 0]);
+    assert.deepEqual([sentCount, slots.heldCount, slots.overflowCount], [1, 1, 1]);
+    drop();
+    assert.deepEqual([sentCount, slots.heldCount], [1, 0]);
   });
 
-  it('sends what it holds when the service stops, and holds no more', () => {
-    const delay = new FailureDelay(60_000);
+  it('sends what it holds when the places are given up at a stop, and holds no more', () => {
+    const slots = new DelaySlots();
+    const delay = new FailureDelay(60_000, slots);
     let sentCount = 0;
-    const send = (): void => void (sentCount += 1);
-    delay.hold(performance.now(), send);
-    delay.flush();
+    const hold = (): void =>
+      void delay.hold({ arrivedAt: performance.now(), remoteAddress: REMOTE }, () => (sentCount += 1));
+    hold();
+    slots.releaseAll();
     assert.equal(sentCount, 1);
-    delay.hold(performance.now(), send);
-    assert.deepEqual([sentCount, delay.heldCount], [2, 0]);
+    hold();
+    assert.deepEqual([sentCount, slots.heldCount], [2, 0]);
   });
 
   it('is off at 0 and takes a new delay over', () => {
-    const delay = new FailureDelay(0);
+    const slots = new DelaySlots();
+    const delay = new FailureDelay(0, slots);
     let sentCount = 0;
-    const send = (): void => void (sentCount += 1);
-    delay.hold(performance.now(), send);
+    const hold = (): (() => void) =>
+      delay.hold({ arrivedAt: performance.now(), remoteAddress: REMOTE }, () => (sentCount += 1));
+    hold();
     assert.equal(sentCount, 1);
     delay.setDelay(60_000);
-    const drop = delay.hold(performance.now(), send);
-    assert.equal(delay.heldCount, 1);
+    const drop = hold();
+    assert.equal(slots.heldCount, 1);
     drop();
   });
 });

@@ -10,7 +10,7 @@ import { CollectingLogger } from '../../../support/collecting-logger.ts';
 import { startSaslServer, type SaslServer } from '../../../support/sasl-server.ts';
 import { stubAuthenticator } from '../../../support/stub-authenticator.ts';
 
-const PARAMETERS = 'service=smtp\tnologin\tlip=192.0.2.1\trip=198.51.100.7\tsecured';
+const PARAMETERS = 'service=smtp\tnologin\tlip=192.0.2.1\tsecured';
 const WAIT_MS = 5000;
 
 /** A client that keeps the lines it got. */
@@ -19,6 +19,7 @@ class Client {
   readonly lines: string[] = [];
   #rest = '';
   isClosed = false;
+  remoteAddress = '198.51.100.7';
 
   constructor(server: SaslServer, minor = 0) {
     this.socket = server.connect();
@@ -37,7 +38,8 @@ class Client {
   }
 
   plain(id: number, user: string, password: string): void {
-    this.send(`AUTH\t${id}\tPLAIN\t${PARAMETERS}\tresp=${Buffer.from(`\0${user}\0${password}`).toString('base64')}`);
+    const response = Buffer.from(`\0${user}\0${password}`).toString('base64');
+    this.send(`AUTH\t${id}\tPLAIN\t${PARAMETERS}\trip=${this.remoteAddress}\tresp=${response}`);
   }
 
   /** Replies, without the greeting. */
@@ -136,7 +138,12 @@ describe('SaslSession', () => {
   it('holds 50 failures of all connections together and sends the 51st at once (RULES 39)', async () => {
     await start({ failureDelayMs: 1500 });
     const guessers = Array.from({ length: 5 }, () => connect(0));
-    for (const guesser of guessers) for (let id = 1; id <= 10; id++) guesser.plain(id, 'bob@example.com', 'wrong');
+    for (const [i, guesser] of guessers.entries()) {
+      for (let id = 1; id <= 10; id++) {
+        guesser.remoteAddress = `10.0.${10 * i + id}.1`;
+        guesser.plain(id, 'bob@example.com', 'wrong');
+      }
+    }
     const last = connect(0);
     await last.waitFor(() => server.service.heldCount === 50);
     const startedAt = performance.now();
