@@ -9,6 +9,7 @@ import { findSystemGid, findSystemUid, type Identity } from './cli/privileges.ts
 import type { Config } from './config/load-config.ts';
 import { systemClock } from './core/clock.ts';
 import type { Logger } from './core/logger.ts';
+import { unavailable } from './core/outcome.ts';
 import { SourceChain } from './directory/chain.ts';
 import type { Directory } from './directory/directory.ts';
 import { Resolver } from './directory/resolver.ts';
@@ -62,10 +63,16 @@ export function createUsers(config: Config, logger: Logger): Users {
     files.set(file, opened);
     return opened;
   };
-  const passdbs = config.passdbs.map((db) =>
-    db.driver === 'sqlite' ? database : openFile(db.name, db.path, db.defaultScheme),
-  );
-  const userdbs = config.userdbs.map((db) => (db.driver === 'sqlite' ? database : openFile(db.name, db.path)));
+  const passdbs = config.passdbs.map((db): Passdb => {
+    if (db.driver === 'sqlite') return database;
+    if (db.driver === 'passwd-file') return openFile(db.name, db.path, db.defaultScheme);
+    const answer = Promise.resolve(unavailable(`driver ${db.driver} is not there yet`));
+    return { name: db.name, find: () => answer, readVersion: () => undefined };
+  });
+  const userdbs = config.userdbs.flatMap((db): DirectorySource[] => {
+    if (db.driver === 'sqlite') return [database];
+    return db.driver === 'passwd-file' ? [openFile(db.name, db.path)] : [];
+  });
   const source = new SourceChain(userdbs);
   const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
   return {

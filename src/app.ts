@@ -131,7 +131,7 @@ function createReload({
     const changes = compareConfigs(current, next.config);
     current = next.config;
     logging.setLevel(current.log.level);
-    services.sasl.reload({ mechanisms: config.auth.mechanisms, failureDelayMs: current.auth.failureDelayMs });
+    services.sasl.reload({ mechanisms: current.auth.mechanisms, failureDelayMs: current.auth.failureDelayMs });
     const kept = await reloadFiles(users, accept);
     logger.info('config.reloaded', { changed: changes.live, kept }, 'The configuration was read again');
     const waiting = compareConfigs(config, current).restart;

@@ -112,7 +112,7 @@ class EvaluationPass {
     }
     // A derived default is wrong only when what it follows from is, and that has its own fault.
     if (entry !== undefined) {
-      const value = text.slice(0, MAX_SHOWN_CHARS);
+      const value = setting.reader.isSecret === true ? undefined : text.slice(0, MAX_SHOWN_CHARS);
       const { section, key } = place;
       this.faults.push({ file: this.#file, section, key, value, line: entry.line, reason: reading.reason });
     }

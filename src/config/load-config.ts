@@ -7,7 +7,8 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { ConfigError, describeError, type ConfigFault } from '../core/errors.ts';
 import type { Config } from './config.ts';
 import { crossCheck, type CrossFault, type IsSound } from './cross-checks.ts';
-import { checkDatabases, toPassdb, toUserdb, type NamedValues } from './databases.ts';
+import { checkChains, checkDrivers } from './database-checks.ts';
+import { toPassdb, toUserdb, type NamedValues } from './databases.ts';
 import { evaluate, kindOf, type EffectiveSetting } from './evaluate.ts';
 import { readIni } from './read-ini.ts';
 import { SECTIONS } from './settings.ts';
@@ -49,17 +50,9 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     passdbs: passdbs.map(toPassdb),
     userdbs: userdbs.map(toUserdb),
   };
-  const crossFaults = [
-    ...crossCheck(config, isSound),
-    ...checkDatabases(passdbs.filter(({ section }) => isSoundSection(section, isSound))),
-    ...checkDatabases(userdbs.filter(({ section }) => isSoundSection(section, isSound))),
-  ];
+  const crossFaults = [...crossCheck(config, isSound), ...checkDrivers(settings), ...checkChains(config, isSound)];
   throwFaults([...faults, ...crossFaults.map((fault) => placeFault(fault, { file, settings }))], file);
   return { config: deepFreeze(config), settings };
-}
-
-function isSoundSection(section: string, isSound: IsSound): boolean {
-  return isSound(section, 'driver') && isSound(section, 'path');
 }
 
 /** Gives a fault its value and line; where the setting is a default, the fault stands for the section. */
@@ -70,7 +63,8 @@ function placeFault(
   const found = settings.find(({ section, key }) => section === fault.section && key === fault.key);
   const { section, key, reason } = fault;
   if (found?.line === undefined) return { file, section, key, reason };
-  return { file, section, key, value: found.text, line: found.line, reason };
+  const value = found.setting.reader.isSecret === true ? undefined : found.text;
+  return { file, section, key, value, line: found.line, reason };
 }
 
 function throwFaults(faults: readonly ConfigFault[], file: string): void {

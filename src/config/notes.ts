@@ -9,6 +9,7 @@ export function noteConfig(config: Config): string[] {
   const notes = SERVICES.filter((name) => config[name].listen.length === 0).map(
     (name) => `[${name}] listens nowhere: the service is off`,
   );
+  notes.push(...noteDatabases(config));
   const { auth, mail } = config;
   if (!tellsDomainsApart(mail.home)) {
     notes.push('[mail] home has no %d: accounts of the same name in two domains share one mailbox');
@@ -21,6 +22,29 @@ export function noteConfig(config: Config): string[] {
   }
   if (mail.ldaMailboxAutocreate && mail.saveToDetailMailbox) {
     notes.push('[mail] lda_mailbox_autocreate = yes: strangers can create mailboxes by writing to user+detail');
+  }
+  return notes;
+}
+
+function noteDatabases({ auth, passdbs, userdbs }: Config): string[] {
+  const notes: string[] = [];
+  const ordinary = passdbs.filter(({ rules }) => !rules.isMaster && !rules.isDeny);
+  for (const mechanism of auth.mechanisms) {
+    // Nobody is looked up for an anonymous login.
+    if (mechanism === 'anonymous') continue;
+    const serves = ordinary.some(({ rules }) => rules.mechanisms.length === 0 || rules.mechanisms.includes(mechanism));
+    if (!serves) notes.push(`[auth] mechanisms has ${mechanism}, which no passdb serves: every such login fails`);
+  }
+  const last = userdbs.at(-1);
+  if (last?.driver === 'prefetch') {
+    notes.push(
+      `[userdb ${last.name}] is the last userdb and prefetch: mail and lookups without a login find nobody there`,
+    );
+  }
+  for (const db of userdbs) {
+    if (db.driver === 'static' && db.domains.length === 0) {
+      notes.push(`[userdb ${db.name}] names no domains: mail comes only for those that another userdb knows`);
+    }
   }
   return notes;
 }

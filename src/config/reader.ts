@@ -10,6 +10,8 @@ export interface Reader<T, Unit extends string = ''> {
   readonly unit: Unit;
   /** What people write, for the documents: `duration (30s, 5m), at least 20m`. */
   readonly form: string;
+  /** The text may hold a password, so that no fault repeats it. */
+  readonly isSecret?: boolean;
 }
 
 /** A value, or why there is none. */

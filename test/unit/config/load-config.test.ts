@@ -10,6 +10,29 @@ import { SECTIONS } from '../../../src/config/settings.ts';
 import { parseDomain } from '../../../src/core/address.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 
+const PASSDB_RULES = {
+  isMaster: false,
+  isDeny: false,
+  usernameFormat: '%u',
+  skip: 'never',
+  mechanisms: [],
+  usernameFilter: [],
+  resultSuccess: 'return-ok',
+  resultFailure: 'continue',
+  resultInternalfail: 'continue',
+  defaultFields: [],
+  overrideFields: [],
+} as const;
+const USERDB_RULES = {
+  usernameFormat: '%u',
+  skip: 'never',
+  resultSuccess: 'return-ok',
+  resultFailure: 'continue',
+  resultInternalfail: 'continue',
+  defaultFields: [],
+  overrideFields: [],
+} as const;
+
 const read = (text: string) => parseConfig(text, 'postern.ini').config;
 
 /** Fails when reading `text` ends in anything but a Config or a ConfigError with reasons. */
@@ -46,8 +69,8 @@ describe('parseConfig()', () => {
     assert.deepEqual(config.mail.roots, ['/var/vmail']);
     assert.deepEqual(config.quota.rule, {});
     assert.deepEqual(config.http.listen, [{ kind: 'inet', host: '127.0.0.1', port: 8080 }]);
-    assert.deepEqual(config.passdbs, [{ name: 'local', driver: 'sqlite' }]);
-    assert.deepEqual(config.userdbs, [{ name: 'local', driver: 'sqlite' }]);
+    assert.deepEqual(config.passdbs, [{ name: 'local', driver: 'sqlite', rules: PASSDB_RULES }]);
+    assert.deepEqual(config.userdbs, [{ name: 'local', driver: 'sqlite', rules: USERDB_RULES }]);
   });
 
   it('takes the name of this machine where none is given', () => {
@@ -68,13 +91,103 @@ describe('parseConfig()', () => {
       '[passdb old]\ndriver = passwd-file\npath = /etc/dovecot/users\n[userdb b]\n[passdb local]\n[userdb a]\ndriver = passwd-file\npath = /x\n',
     );
     assert.deepEqual(config.passdbs, [
-      { name: 'old', driver: 'passwd-file', path: '/etc/dovecot/users', defaultScheme: 'CRYPT' },
-      { name: 'local', driver: 'sqlite' },
+      { name: 'old', driver: 'passwd-file', path: '/etc/dovecot/users', defaultScheme: 'CRYPT', rules: PASSDB_RULES },
+      { name: 'local', driver: 'sqlite', rules: PASSDB_RULES },
     ]);
     assert.deepEqual(config.userdbs, [
-      { name: 'b', driver: 'sqlite' },
-      { name: 'a', driver: 'passwd-file', path: '/x' },
+      { name: 'b', driver: 'sqlite', rules: USERDB_RULES },
+      { name: 'a', driver: 'passwd-file', path: '/x', rules: USERDB_RULES },
     ]);
+  });
+
+  it('gives every driver what it needs, and the chain its rules', () => {
+    const config = read(
+      [
+        '[passdb banned]\ndriver = deny\npath = /etc/100%%.banned\n',
+        '[passdb admins]\ndriver = static\nfields = password=secret allow_nets=192.0.2.0/24 nodelay\nmaster = yes\n',
+        "[passdb shop]\ndriver = sql\npath = /srv/shop.db\npassword_query = SELECT password FROM users WHERE name = '%n'\n",
+        'default_scheme = sha256.Hex\nusername_format = %Ln\nskip = authenticated\nmechanisms = PLAIN none\n',
+        'username_filter = *@d.test !root@*\nresult_success = continue-ok\nresult_failure = return-fail\n',
+        'result_internalfail = return\ndefault_fields = userdb_uid=5\noverride_fields = user=%Lu\n',
+        '[userdb p]\ndriver = prefetch\nskip = found\n',
+        '[userdb shop]\ndriver = sql\npath = /srv/shop.db\nuser_query = SELECT 1\ndomain_query = SELECT 2\n',
+        '[userdb s]\ndriver = static\nfields = home=/srv/%d/%n\ndomains = D.test, Bücher.test\nallow_all_users = yes\n',
+      ].join(''),
+    );
+    assert.deepEqual(config.passdbs, [
+      { name: 'banned', driver: 'deny', path: '/etc/100%.banned', rules: { ...PASSDB_RULES, isDeny: true } },
+      {
+        name: 'admins',
+        driver: 'static',
+        fields: [
+          { name: 'password', value: 'secret' },
+          { name: 'allow_nets', value: '192.0.2.0/24' },
+          { name: 'nodelay', value: '' },
+        ],
+        defaultScheme: 'PLAIN',
+        rules: { ...PASSDB_RULES, isMaster: true },
+      },
+      {
+        name: 'shop',
+        driver: 'sql',
+        engine: 'sqlite',
+        path: '/srv/shop.db',
+        passwordQuery: "SELECT password FROM users WHERE name = '%n'",
+        defaultScheme: 'SHA256.HEX',
+        rules: {
+          isMaster: false,
+          isDeny: false,
+          usernameFormat: '%Ln',
+          skip: 'authenticated',
+          mechanisms: ['plain', 'none'],
+          usernameFilter: ['*@d.test', '!root@*'],
+          resultSuccess: 'continue-ok',
+          resultFailure: 'return-fail',
+          resultInternalfail: 'return',
+          defaultFields: [{ name: 'userdb_uid', value: '5' }],
+          overrideFields: [{ name: 'user', value: '%Lu' }],
+        },
+      },
+    ]);
+    assert.deepEqual(config.userdbs, [
+      { name: 'p', driver: 'prefetch', rules: { ...USERDB_RULES, skip: 'found' } },
+      {
+        name: 'shop',
+        driver: 'sql',
+        engine: 'sqlite',
+        path: '/srv/shop.db',
+        userQuery: 'SELECT 1',
+        iterateQuery: '',
+        domainQuery: 'SELECT 2',
+        rules: USERDB_RULES,
+      },
+      {
+        name: 's',
+        driver: 'static',
+        fields: [{ name: 'home', value: '/srv/%d/%n' }],
+        domains: ['d.test', 'xn--bcher-kva.test'],
+        allowAllUsers: true,
+        rules: USERDB_RULES,
+      },
+    ]);
+  });
+
+  it('takes the embedded database for users and once more for masters', () => {
+    assert.equal(read('[passdb admins]\nmaster = yes\n[passdb local]\n').passdbs.length, 2);
+    assert.throws(() => read('[passdb a]\n[passdb b]\n'), /embedded database twice/);
+  });
+
+  it('takes the default of a key that the driver does not use, for "postern config" prints it', () => {
+    read('[passdb local]\npath =\nengine = sqlite\nfields =\ndefault_scheme =\n');
+  });
+
+  it('repeats no field in a fault, for one may be a password', () => {
+    const text =
+      '[passdb a]\nfields = password=%{hunter2}\ndefault_fields = =hunter2\n[userdb b]\nfields = a=hunter2\n';
+    assert.throws(
+      () => read(text),
+      (error) => error instanceof ConfigError && error.faults.length === 3 && !error.message.includes('hunter2'),
+    );
   });
 
   it('turns a service off by an empty listen', () => assert.deepEqual(read('[http]\nlisten =\n').http.listen, []));
@@ -228,6 +341,9 @@ describe('noteConfig()', () => {
     ['[mail]\nhome = /srv/vmail/%n\n', /two domains share/],
     ['[auth]\ndisable_plaintext_auth = no\n', /clear text/],
     ['[auth]\ntrusted_networks = 0.0.0.0/0\n', /every address/],
+    ['[auth]\nmechanisms = plain cram-md5\n[passdb local]\nmechanisms = plain\n', /cram-md5.*no passdb/],
+    ['[userdb local]\n[userdb last]\ndriver = prefetch\n', /\[userdb last\].*prefetch/],
+    ['[userdb local]\n[userdb x]\ndriver = static\n', /\[userdb x\].*domains/],
     ['[mail]\nsave_to_detail_mailbox = yes\nlda_mailbox_autocreate = yes\n', /strangers can create mailboxes/],
   ];
   for (const [text, expected] of cases) {
