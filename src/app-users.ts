@@ -21,11 +21,14 @@ import { nodeFileSystem } from './mail/node-file-system.ts';
 import { UsageThread } from './mail/usage-thread.ts';
 import { QuotaMeter } from './mail/usage.ts';
 import { PasswdFile } from './store/passwd-file/passwd-file.ts';
+import { SecretFile } from './store/secret-file.ts';
 import { migrateFile } from './store/sqlite/open.ts';
 import { SqliteReader } from './store/sqlite/reader.ts';
 
 /** The file of the embedded database in `state_dir`. */
 const DATABASE = 'postern.db';
+/** The file of the secret that salts come from, in `state_dir`. */
+const SECRETS = 'secrets';
 /** What `postern mailbox mount` remembers, in `state_dir`. */
 const MAIL_ROOTS = 'mail-roots.json';
 
@@ -42,6 +45,8 @@ export interface Users {
   readonly source: DirectorySource;
   /** Users files by path: one read serves a passdb and a userdb. */
   readonly files: ReadonlyMap<string, PasswdFile>;
+  /** What must look random and yet stay the same. */
+  readonly secrets: SecretFile;
   /** Whether the directory can answer at all. */
   isHealthy(): Promise<boolean>;
   /** Brings the embedded database to this program's schema, if it is there. */
@@ -80,6 +85,7 @@ export function createUsers(config: Config, logger: Logger): Users {
     passdbs,
     source,
     files,
+    secrets: new SecretFile({ path: join(config.postern.stateDir, SECRETS), logger }),
     isHealthy: async () => (await source.findDomain('localhost')).kind !== 'unavailable',
     migrate: () => {
       if (!usesDatabase) return;

@@ -76,6 +76,7 @@ export function createApp(options: AppOptions): App {
     },
     async start() {
       users.migrate();
+      users.secrets.open();
       undos.push('users', () => users.close());
       undos.push('hashes', () => services.hasher.stop());
       undos.push('mail', () => mail.stop());

@@ -23,7 +23,15 @@ const LAYERS: Readonly<Record<string, { layers: string[]; types?: string[]; pack
   log: { layers: ['core'], packages: ['pino', 'pino-pretty'] },
   auth: {
     layers: ['core', 'protocol'],
-    packages: ['@node-rs/argon2', '@node-rs/bcrypt', 'koffi', 'node-cache', 'ip-cidr', 'node:worker_threads'],
+    packages: [
+      '@mongodb-js/saslprep',
+      '@node-rs/argon2',
+      '@node-rs/bcrypt',
+      'koffi',
+      'node-cache',
+      'ip-cidr',
+      'node:worker_threads',
+    ],
   },
   directory: { layers: ['core'], types: ['auth'], packages: [] },
   policy: { layers: ['core'], types: ['auth'], packages: [] },
@@ -49,7 +57,7 @@ const LAYERS: Readonly<Record<string, { layers: string[]; types?: string[]; pack
   },
 };
 const PACKAGES = (
-  'ini zod pino pino-pretty node-cache ip-cidr @node-rs/argon2 @node-rs/bcrypt koffi ' +
+  'ini zod pino pino-pretty node-cache ip-cidr @mongodb-js/saslprep @node-rs/argon2 @node-rs/bcrypt koffi ' +
   'better-sqlite3 smtp-server fastify fast-xml-parser commander'
 ).split(' ');
 
