@@ -6,10 +6,7 @@
  * all the same means the digit or letter it looks like. Case and separators do not count.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-
-export const APP_PASSWORD_SCOPES = ['smtp', 'imap', 'pop3', 'sieve'] as const;
-
-export type AppPasswordScope = (typeof APP_PASSWORD_SCOPES)[number];
+import type { AppPasswordScope } from '../core/app-password-words.ts';
 
 export interface AppPassword {
   readonly id: number;
@@ -24,9 +21,6 @@ export interface AppPassword {
   /** Milliseconds since 1970; undefined for never. */
   readonly expiresAt: number | undefined;
 }
-
-/** More programs than anybody sets up; each costs one digest at every login that types a token. */
-export const MAX_APP_PASSWORDS = 50;
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** 26 symbols of 5 bits: 130 random bits. */

@@ -3,6 +3,8 @@
  * itself and is made whole or not at all. What may be refused is an outcome; a database that cannot be used throws.
  * The daemon never holds one of these.
  */
+import type { SealedToken } from '../auth/app-password.ts';
+import type { AppPasswordScope } from '../core/app-password-words.ts';
 import type { Account, Alias, Receive } from './source.ts';
 
 /**
@@ -21,6 +23,8 @@ export interface DomainRecord {
   readonly name: string;
   readonly standsFor?: string | undefined;
   readonly catchAll: readonly string[];
+  /** Its accounts log in with app passwords only. */
+  readonly appPasswordsRequired: boolean;
   readonly accounts: number;
   readonly aliases: number;
   /** Milliseconds since 1970. */
@@ -36,6 +40,9 @@ export interface AccountRecord extends Account {
   readonly allowNets: readonly string[];
   /** Addresses and `@domain`s it may send as, besides its own. */
   readonly senders: readonly string[];
+  /** It logs in with app passwords only; its domain may ask the same of it. */
+  readonly appPasswordsRequired: boolean;
+  readonly appPasswords: number;
   readonly note?: string | undefined;
   readonly createdAt: number;
   readonly changedAt: number;
@@ -50,6 +57,7 @@ export interface DomainSettings {
   readonly standsFor?: string | null | undefined;
   /** Empty for none. */
   readonly catchAll?: readonly string[] | undefined;
+  readonly appPasswordsRequired?: boolean | undefined;
 }
 
 /** What can be changed in an account; undefined leaves it as it is, null takes it away. */
@@ -66,11 +74,35 @@ export interface AccountSettings {
   readonly messages?: number | null | undefined;
   /** Checked by the caller; empty for all. */
   readonly allowNets?: readonly string[] | undefined;
+  readonly appPasswordsRequired?: boolean | undefined;
   readonly note?: string | null | undefined;
   /** All names it logs in with; the address is one only if listed (RULES 22). */
   readonly loginNames?: readonly string[] | undefined;
   /** All addresses and `@domain`s it may send as, besides its own. */
   readonly senders?: readonly string[] | undefined;
+}
+
+/** An app password as its owner or administrator sees it; what it is checked with is never read back. */
+export interface AppPasswordRecord {
+  readonly id: number;
+  readonly account: string;
+  readonly label: string;
+  readonly scopes: readonly AppPasswordScope[];
+  readonly allowNets: readonly string[];
+  readonly expiresAt?: number | undefined;
+  readonly createdAt: number;
+  readonly lastUsedAt?: number | undefined;
+  readonly lastUsedAddress?: string | undefined;
+  readonly lastUsedService?: string | undefined;
+}
+
+export interface NewAppPassword extends SealedToken {
+  readonly label: string;
+  /** At least one. */
+  readonly scopes: readonly AppPasswordScope[];
+  /** Checked by the caller; empty for all. */
+  readonly allowNets: readonly string[];
+  readonly expiresAt: number | undefined;
 }
 
 export interface DomainAdmin {
@@ -103,9 +135,21 @@ export interface AliasAdmin {
   list(domain?: string): readonly AliasRecord[];
 }
 
+export interface AppPasswordAdmin {
+  /** Refused when the account has one of this label, or MAX_APP_PASSWORDS already. */
+  add(account: string, password: NewAppPassword): Promise<AdminOutcome>;
+  /** Takes away the one with this label, or else this id. */
+  revoke(account: string, labelOrId: string): Promise<AdminOutcome>;
+  /** Takes all of an account away; it need not have any. */
+  revokeAll(account: string): Promise<AdminOutcome>;
+  /** In the order of accounts and of their making, of one account or all. */
+  list(account?: string): Iterable<AppPasswordRecord>;
+}
+
 export interface DirectoryAdmin {
   readonly domains: DomainAdmin;
   readonly accounts: AccountAdmin;
   readonly aliases: AliasAdmin;
+  readonly appPasswords: AppPasswordAdmin;
   close(): void;
 }

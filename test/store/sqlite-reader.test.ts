@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import Database from 'better-sqlite3';
+import { sealToken } from '../../src/auth/app-password.ts';
 import { ABSENT } from '../../src/core/outcome.ts';
+import type { AdminOutcome, DirectoryAdmin } from '../../src/directory/admin.ts';
 import { DirectoryQueries } from '../../src/store/sqlite/queries.ts';
 import { SqliteReader } from '../../src/store/sqlite/reader.ts';
 import { queryFor } from '../support/passdb-query.ts';
@@ -36,6 +38,20 @@ describe('SqliteReader', () => {
     reader.close();
     rmSync(folder, { recursive: true });
   });
+
+  async function change(work: (admin: DirectoryAdmin) => Promise<AdminOutcome>): Promise<void> {
+    const admin = openAdmin(path);
+    const outcome = await work(admin);
+    admin.close();
+    clock.skip();
+    assert.equal(outcome.kind, 'done', JSON.stringify(outcome));
+  }
+
+  async function requirementOf(name: string): Promise<string> {
+    const entry = await reader.find(queryFor(name));
+    assert.ok(entry.kind === 'found');
+    return entry.value.appPasswordsRequired;
+  }
 
   it('sees what another process committed at the very next lookup', async () => {
     assert.deepEqual(await reader.findAlias('info@d.test'), ABSENT);
@@ -147,6 +163,75 @@ describe('SqliteReader', () => {
     }
   });
 
+  it('gives an entry its app passwords, and what is required of it', async () => {
+    const sealed = sealToken('0123456789abcdefghjkmnpqrs');
+    const expiresAt = clock.now() + 60_000;
+    const phone = {
+      ...sealed,
+      label: 'phone',
+      scopes: ['smtp', 'imap'],
+      allowNets: ['192.0.2.0/24'],
+      expiresAt,
+    } as const;
+    await change((admin) => admin.appPasswords.add('bob@d.test', phone));
+    const entry = await reader.find(queryFor('bob@also.test'));
+    assert.ok(entry.kind === 'found');
+    assert.deepEqual(entry.value.appPasswords, [{ id: 1, ...phone }]);
+    assert.equal(entry.value.appPasswordsRequired, 'no');
+
+    await change((admin) => admin.accounts.set('bob@d.test', { appPasswordsRequired: true }));
+    assert.equal(await requirementOf('bob@d.test'), 'account');
+    await change((admin) => admin.domains.set('d.test', { appPasswordsRequired: true }));
+    assert.equal(await requirementOf('bob@d.test'), 'domain');
+    await change((admin) => admin.appPasswords.revoke('bob@d.test', 'phone'));
+    const bare = await reader.find(queryFor('bob@d.test'));
+    assert.ok(bare.kind === 'found' && bare.value.appPasswords.length === 0);
+  });
+
+  it('says by the typed name alone whether a domain requires app passwords (RULES 41)', async () => {
+    await change((admin) => admin.domains.add('e.test', {}));
+    await change((admin) =>
+      admin.accounts.set('bob@d.test', { loginNames: ['bob@d.test', 'bob', 'bob@e.test', 'bob@foreign.test'] }),
+    );
+    await change((admin) => admin.domains.set('d.test', { appPasswordsRequired: true }));
+    const domains = ['d.test', 'D.Test', 'also.test', 'e.test', 'foreign.test', '', 'bob', '__proto__'];
+    const required = domains.filter((domain) => reader.requiresAppPassword(domain));
+    assert.deepEqual(required, ['d.test', 'D.Test', 'also.test']);
+    // A login name elsewhere must not tell whose it is; the requirement holds all the same.
+    for (const name of ['bob', 'bob@e.test', 'bob@foreign.test']) assert.equal(await requirementOf(name), 'account');
+    assert.equal(await requirementOf('bob@also.test'), 'domain');
+  });
+
+  it('says of a domain that only stands for another whether it requires app passwords itself', async () => {
+    await change((admin) => admin.domains.set('also.test', { appPasswordsRequired: true }));
+    assert.equal(reader.requiresAppPassword('also.test'), true);
+    assert.equal(reader.requiresAppPassword('d.test'), false);
+    assert.equal(await requirementOf('bob@also.test'), 'domain');
+    assert.equal(await requirementOf('bob@d.test'), 'no');
+  });
+
+  it('has another version after each commit, each replaced file, and none without a file', async () => {
+    const versions = [reader.readVersion()];
+    clock.skip();
+    assert.equal(reader.readVersion(), versions[0]);
+    await change((admin) => admin.accounts.set('bob@d.test', { canLogin: false }));
+    clock.skip();
+    versions.push(reader.readVersion());
+    renameSync(path, `${path}.away`);
+    clock.skip();
+    assert.equal(reader.readVersion(), undefined);
+    assert.equal(reader.requiresAppPassword('d.test'), false);
+    renameSync(`${path}.away`, path);
+    clock.skip();
+    assert.equal(reader.readVersion(), versions[1]);
+    copyFileSync(path, `${path}.copy`);
+    renameSync(`${path}.copy`, path);
+    clock.skip();
+    versions.push(reader.readVersion());
+    assert.equal(new Set(versions).size, 3);
+    assert.ok(!versions.includes(undefined));
+  });
+
   it('answers every lookup by an index (RULES 32)', () => {
     const statements = new Set<string>();
     const database = new Database(path, { readonly: true, verbose: (sql) => statements.add(String(sql)) });
@@ -158,7 +243,8 @@ describe('SqliteReader', () => {
     queries.findSenders('bob@d.test');
     queries.findLogin('bob@d.test');
     queries.listAccounts('', 1);
-    assert.equal(statements.size, 7);
+    // The login itself, its app passwords, and what its domain requires.
+    assert.equal(statements.size, 9);
     const plans = [...statements]
       .flatMap((sql) => database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all())
       .map((row) => row.detail);

@@ -16,13 +16,16 @@ interface RecordRow {
   readonly has_password: number;
   readonly display_name: string | null;
   readonly allow_nets: string;
+  readonly app_passwords_required: number;
+  readonly app_passwords: number;
   readonly note: string | null;
   readonly created_at: number;
   readonly changed_at: number;
 }
 
 const SELECT = `SELECT id, address, home, password IS NOT NULL AS has_password, display_name, allow_nets, note,
-  created_at, changed_at FROM account`;
+  created_at, changed_at, app_passwords_required,
+  (SELECT count(*) FROM app_password WHERE account_id = account.id) AS app_passwords FROM account`;
 
 /** The account with exactly this normalised address. */
 export function findRecord(context: WriterContext, address: string): AccountRecord | undefined {
@@ -61,6 +64,8 @@ function toRecord({ database, queries }: WriterContext, row: RecordRow): Account
     loginNames: column('SELECT name FROM login_name WHERE account_id = ? ORDER BY name'),
     allowNets: splitList(row.allow_nets),
     senders: column('SELECT sender FROM sender_right WHERE account_id = ? ORDER BY sender'),
+    appPasswordsRequired: row.app_passwords_required === 1,
+    appPasswords: row.app_passwords,
     note: row.note ?? undefined,
     createdAt: row.created_at,
     changedAt: row.changed_at,

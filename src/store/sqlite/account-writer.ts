@@ -34,6 +34,7 @@ const COLUMNS = [
   ['storageBytes', 'storage_bytes'],
   ['messages', 'messages'],
   ['allowNets', 'allow_nets'],
+  ['appPasswordsRequired', 'app_passwords_required'],
   ['note', 'note'],
 ] as const satisfies readonly (readonly [keyof AccountSettings, string])[];
 

@@ -21,6 +21,7 @@ interface DomainRow {
   readonly name: string;
   readonly stands_for: string | null;
   readonly catch_all: string;
+  readonly app_passwords_required: number;
   readonly created_at: number;
   readonly accounts: number;
   readonly aliases: number;
@@ -69,7 +70,7 @@ export class DomainWriter implements DomainAdmin {
   list(): DomainRecord[] {
     const rows = this.#context.database
       .prepare<[], DomainRow>(
-        `SELECT name, stands_for, catch_all, created_at,
+        `SELECT name, stands_for, catch_all, app_passwords_required, created_at,
            (SELECT count(*) FROM account WHERE account.domain = domain.name) AS accounts,
            (SELECT count(*) FROM alias WHERE alias.domain = domain.name) AS aliases
          FROM domain ORDER BY name`,
@@ -79,6 +80,7 @@ export class DomainWriter implements DomainAdmin {
       name: row.name,
       standsFor: row.stands_for ?? undefined,
       catchAll: this.#context.queries.findDomain(row.name)?.catchAll ?? [],
+      appPasswordsRequired: row.app_passwords_required === 1,
       accounts: row.accounts,
       aliases: row.aliases,
       createdAt: row.created_at,
@@ -86,7 +88,7 @@ export class DomainWriter implements DomainAdmin {
   }
 
   async #change(name: string, settings: DomainSettings): Promise<string[]> {
-    const { standsFor, catchAll } = settings;
+    const { standsFor, catchAll, appPasswordsRequired } = settings;
     const { database } = this.#context;
     if (standsFor !== undefined) {
       const target = standsFor === null ? null : this.#checkStandIn(name, standsFor);
@@ -95,6 +97,10 @@ export class DomainWriter implements DomainAdmin {
     if (catchAll !== undefined) {
       const targets = requireAddresses(catchAll, MAX_CATCH_ALL);
       database.prepare('UPDATE domain SET catch_all = ? WHERE name = ?').run(JSON.stringify(targets), name);
+    }
+    if (appPasswordsRequired !== undefined) {
+      const value = appPasswordsRequired ? 1 : 0;
+      database.prepare('UPDATE domain SET app_passwords_required = ? WHERE name = ?').run(value, name);
     }
     const domain = this.#context.queries.findDomain(name);
     if (domain === undefined || domain.catchAll.length === 0) return [];

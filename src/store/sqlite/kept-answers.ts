@@ -15,6 +15,7 @@ export class DataVersion {
   readonly #statement: Database.Statement<[], number>;
   readonly #clock: Clock;
   #version: number | undefined;
+  #token: object = {};
   #readAt = Number.NaN;
 
   constructor(database: Database.Database, clock: Clock) {
@@ -26,9 +27,17 @@ export class DataVersion {
   read(): number | undefined {
     const now = this.#clock.now();
     if (now === this.#readAt) return this.#version;
-    this.#version = this.#statement.get();
+    const version = this.#statement.get();
+    if (version !== this.#version) this.#token = {};
+    this.#version = version;
     this.#readAt = now;
     return this.#version;
+  }
+
+  /** A value that is the same as before only if the version is. */
+  readToken(): object {
+    this.read();
+    return this.#token;
   }
 }
 

@@ -4,7 +4,9 @@
  * They throw as SQLite does; `reader.ts` turns that into "unavailable".
  */
 import type Database from 'better-sqlite3';
+import type { AppPassword } from '../../auth/app-password.ts';
 import { PLAIN_ENTRY, type PassdbEntry } from '../../auth/passdb.ts';
+import { APP_PASSWORD_SCOPES, MAX_APP_PASSWORDS } from '../../core/app-password-words.ts';
 import { domainOf } from '../../core/address.ts';
 import type { Account, Alias, Domain, Receive } from '../../directory/source.ts';
 
@@ -26,11 +28,25 @@ interface AccountRow {
 }
 
 interface LoginRow {
+  readonly id: number;
   readonly address: string;
   readonly password: string | null;
   readonly can_login: number;
   readonly host: string | null;
   readonly allow_nets: string;
+  /** Of the account itself, and of its domain. */
+  readonly account_requires: number;
+  readonly domain_requires: number;
+}
+
+interface AppPasswordRow {
+  readonly id: number;
+  readonly label: string;
+  readonly key: Buffer;
+  readonly digest: Buffer;
+  readonly scopes: string;
+  readonly allow_nets: string;
+  readonly expires_at: number | null;
 }
 
 interface TargetRow {
@@ -45,6 +61,12 @@ export function splitList(text: string): string[] {
   return text === '' ? [] : text.split(' ');
 }
 
+/** Reads the scopes of an app password; a word nobody knows opens nothing. */
+export function readScopes(text: string): AppPassword['scopes'] {
+  const words = splitList(text);
+  return APP_PASSWORD_SCOPES.filter((scope) => words.includes(scope));
+}
+
 export class DirectoryQueries {
   readonly #source: string;
   readonly #domain: Database.Statement<[string], DomainRow>;
@@ -54,6 +76,8 @@ export class DirectoryQueries {
   readonly #alias: Database.Statement<[string], TargetRow>;
   readonly #senders: Database.Statement<[string, string], { address: string }>;
   readonly #login: Database.Statement<[string], LoginRow>;
+  readonly #appPasswords: Database.Statement<[number], AppPasswordRow>;
+  readonly #domainRequires: Database.Statement<[string], number>;
 
   constructor(database: Database.Database, source: string) {
     this.#source = source;
@@ -74,9 +98,21 @@ export class DirectoryQueries {
        WHERE sender_right.sender IN (?, ?) ORDER BY account.address`,
     );
     this.#login = database.prepare(
-      `SELECT account.address, account.password, account.can_login, account.host, account.allow_nets FROM login_name
-       JOIN account ON account.id = login_name.account_id WHERE login_name.name = ?`,
+      `SELECT account.id, account.address, account.password, account.can_login, account.host, account.allow_nets,
+         account.app_passwords_required AS account_requires, domain.app_passwords_required AS domain_requires
+       FROM login_name JOIN account ON account.id = login_name.account_id JOIN domain ON domain.name = account.domain
+       WHERE login_name.name = ?`,
     );
+    this.#appPasswords = database.prepare(
+      `SELECT id, label, key, digest, scopes, allow_nets, expires_at FROM app_password
+       WHERE account_id = ? LIMIT ${MAX_APP_PASSWORDS}`,
+    );
+    this.#domainRequires = database
+      .prepare<[string], number>(
+        `SELECT max(named.app_passwords_required, coalesce(meant.app_passwords_required, 0)) FROM domain AS named
+         LEFT JOIN domain AS meant ON meant.name = named.stands_for WHERE named.name = ?`,
+      )
+      .pluck();
   }
 
   /** Whether there is any domain: an empty directory is an outage (RULES 7). */
@@ -123,7 +159,23 @@ export class DirectoryQueries {
       password: row.password ?? undefined,
       canLogin: row.can_login === 1 && row.host === null,
       allowNets: splitList(row.allow_nets),
+      appPasswords: this.#appPasswords.all(row.id).map(toAppPassword),
+      appPasswordsRequired: this.#judgeRequirement(name, row),
     };
+  }
+
+  /** Whether everybody who logs in with a name in this domain has to use an app password. */
+  requiresAppPassword(domain: string): boolean {
+    return this.#domainRequires.get(domain) === 1;
+  }
+
+  /**
+   * `domain` only where the domain of the typed name says so to strangers as well: a login name without a domain, or in
+   * another one, must not tell whose it is (RULES 41).
+   */
+  #judgeRequirement(name: string, row: LoginRow): PassdbEntry['appPasswordsRequired'] {
+    if (name.includes('@') && this.requiresAppPassword(domainOf(name))) return 'domain';
+    return row.account_requires === 1 || row.domain_requires === 1 ? 'account' : 'no';
   }
 
   #findStandIn(name: string): LoginRow | undefined {
@@ -144,6 +196,18 @@ export class DirectoryQueries {
       quota: { storageBytes: row.storage_bytes ?? undefined, messages: row.messages ?? undefined },
     };
   }
+}
+
+function toAppPassword(row: AppPasswordRow): AppPassword {
+  return {
+    id: row.id,
+    label: row.label,
+    key: row.key,
+    digest: row.digest,
+    scopes: readScopes(row.scopes),
+    allowNets: splitList(row.allow_nets),
+    expiresAt: row.expires_at ?? undefined,
+  };
 }
 
 /** Reads a JSON list of addresses; throws when the column was damaged. */

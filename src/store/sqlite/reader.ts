@@ -11,7 +11,7 @@ import type Database from 'better-sqlite3';
 import { statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
-import { normalizeLogin } from '../../core/address.ts';
+import { normalizeLogin, parseDomain } from '../../core/address.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { describeError, errorCode } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -43,6 +43,8 @@ interface OpenFile {
   readonly aliases: KeptAnswers<Alias>;
   readonly senders: KeptAnswers<readonly string[]>;
   readonly logins: KeptAnswers<PassdbEntry>;
+  /** By domain: whether app passwords are required. */
+  readonly requirements: KeptAnswers<true>;
   /** Device and inode. */
   readonly identity: string;
 }
@@ -91,8 +93,25 @@ export class SqliteReader implements DirectorySource, Passdb {
     return this.#ask((file) => ({ kept: file.senders, key: address, find: (q) => q.findSenders(address) }));
   }
 
-  readVersion(): undefined {
-    return undefined;
+  /** Another one after each commit, and for each file. What is wrong with a file is said by the next lookup. */
+  readVersion(): object | undefined {
+    try {
+      return this.#current()?.version.readToken();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** False while it cannot be told: the login is not decided then either. */
+  requiresAppPassword(domain: string): boolean {
+    const name = parseDomain(domain);
+    if (name === undefined) return false;
+    const answer = this.#lookUp((file) => ({
+      kept: file.requirements,
+      key: name,
+      find: (q) => (q.requiresAppPassword(name) ? true : undefined),
+    }));
+    return answer.kind === 'found';
   }
 
   find({ username }: PassdbQuery): Promise<Lookup<PassdbEntry>> {
@@ -123,7 +142,11 @@ export class SqliteReader implements DirectorySource, Passdb {
   }
 
   #ask<T>(pose: (file: OpenFile) => Question<T>): Promise<Lookup<T>> {
-    const lookup = this.#answer((file) => {
+    return Promise.resolve(this.#lookUp(pose));
+  }
+
+  #lookUp<T>(pose: (file: OpenFile) => Question<T>): Lookup<T> {
+    return this.#answer((file) => {
       const { kept, key, find } = pose(file);
       return kept.get(key, file.version.read(), () => {
         const value = find(file.queries);
@@ -131,7 +154,6 @@ export class SqliteReader implements DirectorySource, Passdb {
         return file.queries.hasDomain() ? ABSENT : unavailable(EMPTY);
       });
     });
-    return Promise.resolve(lookup);
   }
 
   /** Runs one lookup on the open file; whatever goes wrong is "unavailable". */
@@ -177,6 +199,7 @@ export class SqliteReader implements DirectorySource, Passdb {
         aliases: new KeptAnswers(),
         senders: new KeptAnswers(),
         logins: new KeptAnswers(),
+        requirements: new KeptAnswers(),
       };
     } catch (error) {
       database.close();

@@ -78,4 +78,27 @@ CREATE TABLE former_account (
 ) STRICT, WITHOUT ROWID;
 `;
 
-export const MIGRATIONS: readonly string[] = [VERSION_1];
+const VERSION_2 = `
+ALTER TABLE domain ADD COLUMN app_passwords_required INTEGER NOT NULL DEFAULT 0 CHECK (app_passwords_required IN (0, 1));
+ALTER TABLE account ADD COLUMN app_passwords_required INTEGER NOT NULL DEFAULT 0 CHECK (app_passwords_required IN (0, 1));
+
+CREATE TABLE app_password (
+  -- Never given out again: a last use that is written late must not fall on another one.
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  label TEXT NOT NULL,
+  key BLOB NOT NULL CHECK (length(key) = 32),
+  digest BLOB NOT NULL CHECK (length(digest) = 32),
+  -- Words separated by spaces, as are the networks; no network is all of them.
+  scopes TEXT NOT NULL,
+  allow_nets TEXT NOT NULL DEFAULT '',
+  expires_at INTEGER,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER,
+  last_used_address TEXT,
+  last_used_service TEXT,
+  UNIQUE (account_id, label)
+) STRICT;
+`;
+
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];

@@ -1,6 +1,6 @@
 /**
- * The embedded database as the command changes it: opened, migrated, and taken apart into domains, accounts and
- * aliases. The daemon notices a commit at its next lookup; nothing has to be told to it.
+ * The embedded database as the command changes it: opened, migrated, and taken apart into domains, accounts,
+ * aliases and app passwords. The daemon notices a commit at its next lookup; nothing has to be told to it.
  */
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -9,6 +9,7 @@ import type { Directory } from '../../directory/directory.ts';
 import type { DirectorySource } from '../../directory/source.ts';
 import { AccountWriter } from './account-writer.ts';
 import { AliasWriter } from './alias-writer.ts';
+import { AppPasswordWriter } from './app-password-writer.ts';
 import { DomainWriter } from './domain-writer.ts';
 import { openForWriting } from './open.ts';
 import { DirectoryQueries } from './queries.ts';
@@ -37,6 +38,7 @@ export function openSqliteAdmin(options: SqliteAdminOptions): DirectoryAdmin {
       domains: new DomainWriter(context),
       accounts: new AccountWriter(context),
       aliases: new AliasWriter(context),
+      appPasswords: new AppPasswordWriter(context),
       close: () => {
         database.close();
       },
