@@ -1,6 +1,6 @@
 /**
  * Makes the Logger of `core/logger.ts` real with pino: JSON lines for machines, readable lines on a terminal, secrets
- * taken out by path. Lines of level warn and error are written before the call returns, so that a crash loses none of
+ * taken out by path. Plain lines are built by `line-format.ts`, and pino writes the others. Lines of level warn and error are written before the call returns, so that a crash loses none of
  * them; debug and info at the end of the turn. Loggers made before a change of the level follow it.
  */
 import { createRequire } from 'node:module';
@@ -8,6 +8,7 @@ import { isatty } from 'node:tty';
 import { pino, type Logger as Pino } from 'pino';
 import type { prettyFactory as PrettyFactory } from 'pino-pretty';
 import type { LogEvent, LogFields, Logger } from '../core/logger.ts';
+import { formatFields, formatLine, type LineParts } from './line-format.ts';
 import { LineWriter } from './line-writer.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -49,6 +50,8 @@ const SECRET_FIELDS = [
   'req.headers.authorization',
   'req.headers.cookie',
 ];
+/** Where one of them is the name of a field, pino writes the line. */
+const SECRET_NAMES: ReadonlySet<string> = new Set(SECRET_FIELDS);
 const STDOUT = 1;
 
 const load = createRequire(import.meta.url);
@@ -66,7 +69,7 @@ export function openLogging({ level, format, fd = STDOUT }: LoggingOptions): Log
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
   };
-  const logger = new PinoLogger(pino(options, sink), { threshold, writer });
+  const logger = new LineLogger({ threshold, writer, sink }, { pino: () => pino(options, sink), bound: '' });
   const flush = (): void => writer.flush();
   process.on('exit', flush);
   return {
@@ -82,7 +85,7 @@ export function openLogging({ level, format, fd = STDOUT }: LoggingOptions): Log
 }
 
 /** Lines for people: time, level, event, message, then the fields. */
-function prettify(writer: LineWriter, isColored: boolean): { write(line: string): void } {
+function prettify(writer: LineWriter, isColored: boolean): Sink {
   // Loaded only where a person reads: it takes a tenth of a second, and most verbs and every service write none of it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` has no types
   const { prettyFactory } = load('pino-pretty') as { readonly prettyFactory: typeof PrettyFactory };
@@ -96,19 +99,34 @@ function prettify(writer: LineWriter, isColored: boolean): { write(line: string)
   return { write: (line) => writer.write(format(line)) };
 }
 
+/** Where lines go. */
+interface Sink {
+  write(line: string): void;
+}
+
 interface Shared {
   /** Lines lighter than this are not written; one object for all loggers. */
   readonly threshold: { weight: number };
   readonly writer: LineWriter;
+  readonly sink: Sink;
 }
 
-class PinoLogger implements Logger {
-  readonly #pino: Pino;
-  readonly #shared: Shared;
+/** What makes a logger differ from others. */
+interface Binding {
+  /** Makes the logger of pino with these fields: most loggers never need theirs, and it takes longer than a login. */
+  readonly pino: () => Pino;
+  /** The fields as they stand in a line; undefined when only pino can write them. */
+  readonly bound: string | undefined;
+}
 
-  constructor(inner: Pino, shared: Shared) {
-    this.#pino = inner;
+class LineLogger implements Logger {
+  readonly #shared: Shared;
+  readonly #binding: Binding;
+  #pino: Pino | undefined;
+
+  constructor(shared: Shared, binding: Binding) {
     this.#shared = shared;
+    this.#binding = binding;
   }
 
   get isDebug(): boolean {
@@ -116,25 +134,41 @@ class PinoLogger implements Logger {
   }
 
   debug(event: LogEvent, fields?: LogFields, message?: string): void {
-    if (this.isDebug) this.#pino.debug({ event, ...fields }, message);
+    if (this.isDebug) this.#write({ level: 'debug', event, fields, message });
   }
 
   info(event: LogEvent, fields?: LogFields, message?: string): void {
-    if (this.#shared.threshold.weight <= WEIGHTS.info) this.#pino.info({ event, ...fields }, message);
+    if (this.#shared.threshold.weight <= WEIGHTS.info) this.#write({ level: 'info', event, fields, message });
   }
 
   warn(event: LogEvent, fields?: LogFields, message?: string): void {
     if (this.#shared.threshold.weight > WEIGHTS.warn) return;
-    this.#pino.warn({ event, ...fields }, message);
+    this.#write({ level: 'warn', event, fields, message });
     this.#shared.writer.flush();
   }
 
   error(event: LogEvent, fields?: LogFields, message?: string): void {
-    this.#pino.error({ event, ...fields }, message);
+    this.#write({ level: 'error', event, fields, message });
     this.#shared.writer.flush();
   }
 
   child(fields: LogFields): Logger {
-    return new PinoLogger(this.#pino.child(fields), this.#shared);
+    const { bound } = this.#binding;
+    const own = formatFields(fields, SECRET_NAMES);
+    return new LineLogger(this.#shared, {
+      pino: () => this.#getPino().child(fields),
+      bound: bound === undefined || own === undefined ? undefined : bound + own,
+    });
+  }
+
+  #write(parts: LineParts): void {
+    const { bound } = this.#binding;
+    const own = parts.fields === undefined ? '' : formatFields(parts.fields, SECRET_NAMES);
+    if (bound !== undefined && own !== undefined) this.#shared.sink.write(formatLine(parts, bound, own));
+    else this.#getPino()[parts.level]({ event: parts.event, ...parts.fields }, parts.message);
+  }
+
+  #getPino(): Pino {
+    return (this.#pino ??= this.#binding.pino());
   }
 }
