@@ -32,3 +32,34 @@ export function parseFieldTemplates(text: string): FieldTemplate[] {
 export function formatFieldTemplates(templates: readonly FieldTemplate[]): string {
   return templates.map(({ name, value }) => (value === '' ? name : `${name}=${value}`)).join(' ');
 }
+
+/** Joins several fields in the value of one, where spaces belong to values. */
+const IMPORT_SEPARATOR = '\t';
+
+/**
+ * Puts fields over those that were there before. `name:protected` (Dovecot 2.4: `:default`) keeps what was there,
+ * `name:remove` takes it away.
+ */
+export function mergeFields(earlier: Fields, later: Iterable<readonly [name: string, value: string]>): Fields {
+  const merged = new Map(earlier);
+  for (const [key, value] of later) {
+    const [, name = key, suffix] = /^(.+):(protected|default|remove)$/s.exec(key) ?? [];
+    if (suffix === 'remove') merged.delete(name);
+    else if (suffix === undefined || !merged.has(name)) merged.set(name, value);
+  }
+  return merged;
+}
+
+/** Reads `passdb_import` and `userdb_import`: further fields between tabs. */
+export function splitImport(value: string): [name: string, value: string][] {
+  const parts = value.split(IMPORT_SEPARATOR).filter((part) => part !== '');
+  return parts.map((part) => {
+    const equals = part.indexOf('=');
+    return equals === -1 ? [part, ''] : [part.slice(0, equals), part.slice(equals + 1)];
+  });
+}
+
+/** Whether a switch is on: a bare field is, `=n` and `=no` are how it is written away. */
+export function isSwitchedOn(value: string): boolean {
+  return !/^no?$/i.test(value);
+}
