@@ -4,7 +4,7 @@
  * long are TEMP (RULES 19); nothing is ever "not found" because it could not be looked up.
  */
 import { settleWithin } from '../../core/deadline.ts';
-import type { Logger } from '../../core/logger.ts';
+import type { LogFields, Logger } from '../../core/logger.ts';
 import { unavailable, type Lookup } from '../../core/outcome.ts';
 import { quotePeerText } from '../../core/printable.ts';
 import type { Connection } from '../../net/connection.ts';
@@ -49,21 +49,25 @@ export function openLookupSession(options: LookupSessionOptions): FramedSession<
 async function answer(request: SocketmapRequest, options: LookupSessionOptions): Promise<string> {
   const { logger, counters } = options;
   const startedAt = performance.now();
-  const fields = { map: quotePeerText(request.map), key: quotePeerText(request.key) };
   try {
     const outcome = await look(request, options);
     const reply = formatLookup(outcome);
     counters[outcome.kind] += 1;
-    const ms = Math.round(performance.now() - startedAt);
-    if (outcome.kind === 'unavailable') logger.warn('lookup.fault', { ...fields, reason: outcome.reason, ms });
-    else logger.debug('lookup.answered', { ...fields, answer: outcome.kind, ms });
+    const describe = (): LogFields => ({ ...quote(request), ms: Math.round(performance.now() - startedAt) });
+    if (outcome.kind === 'unavailable') logger.warn('lookup.fault', { ...describe(), reason: outcome.reason });
+    // A line for each lookup, which hardly anybody reads.
+    else if (logger.isDebug) logger.debug('lookup.answered', { ...describe(), answer: outcome.kind });
     return reply;
   } catch (error) {
     counters.unavailable += 1;
     counters.faults += 1;
-    logger.error('lookup.fault', { ...fields, err: error });
+    logger.error('lookup.fault', { ...quote(request), err: error });
     return TEMP_REPLY;
   }
+}
+
+function quote({ map, key }: SocketmapRequest): LogFields {
+  return { map: quotePeerText(map), key: quotePeerText(key) };
 }
 
 function look({ map, key }: SocketmapRequest, options: LookupSessionOptions): Promise<Lookup<string>> {
