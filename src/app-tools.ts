@@ -1,10 +1,11 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
+import { makeToken, parseToken, sealToken } from './auth/app-password.ts';
 import { HashPool } from './auth/hash-pool.ts';
 import { createHasher, createMailRoots, createUsers, databasePath } from './app-users.ts';
 import type { AcceptMailRoots } from './cli/mailbox.ts';
 import type { ListDomains } from './cli/postfix.ts';
 import type { WithHasher } from './cli/pw.ts';
-import type { CliTools } from './cli/tools.ts';
+import type { CliTools, NewToken } from './cli/tools.ts';
 import type { Config } from './config/load-config.ts';
 import { domainOf } from './core/address.ts';
 import { describeError } from './core/errors.ts';
@@ -38,7 +39,15 @@ export function createCliTools(openLog: () => Logger): CliTools {
       };
     },
     hashPassword: (config, password) => lend(createHasher(config, openLog()), (hasher) => hasher.hash(password)),
+    makeAppPassword,
   };
+}
+
+function makeAppPassword(): NewToken {
+  const shown = makeToken();
+  const token = parseToken(Buffer.from(shown));
+  if (token === undefined) throw new Error('Cannot read back a new app password');
+  return { shown, ...sealToken(token) };
 }
 
 /** The names of all domains of ours, in order; unavailable when a userdb cannot be read. */

@@ -9,6 +9,7 @@ import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
 import { authVerbs } from './cli/auth-verbs.ts';
+import { appPasswordVerb } from './cli/app-password.ts';
 import { checkVerb } from './cli/check.ts';
 import { configVerb } from './cli/config.ts';
 import { daemonVerbs } from './cli/daemon.ts';
@@ -55,6 +56,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     configVerb,
     domainVerb(tools),
     accountVerb(tools),
+    appPasswordVerb(tools),
     aliasVerb(tools),
     authVerbs([]),
     userVerb(tools),

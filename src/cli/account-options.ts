@@ -24,10 +24,22 @@ export interface AccountOptions {
   readonly note?: string;
   readonly loginNames?: readonly string[];
   readonly senders?: readonly string[];
+  readonly appPasswords?: Requirement;
 }
+
+/** Whether logins take app passwords only. */
+export type Requirement = 'required' | 'optional';
 
 /** The word of a list that holds sessions without an address, as in Dovecot. */
 const LOCAL = 'local';
+
+/** The option that accounts and domains have in common. */
+export function createRequirementOption(): Option {
+  return new Option('--app-passwords <answer>', 'whether only app passwords log in, or the main one as well').choices([
+    'required',
+    'optional',
+  ]);
+}
 
 /** Adds the options to a verb. */
 export function addAccountOptions(command: Command): Command {
@@ -49,7 +61,8 @@ export function addAccountOptions(command: Command): Command {
     .option('--host <name>', 'another host that holds the mailbox')
     .option('--note <text>', 'for administrators')
     .option('--login-names <list>', 'all names it logs in with, in place of the address', splitList)
-    .option('--senders <list>', 'addresses and @domains it may send as besides its own', splitList);
+    .option('--senders <list>', 'addresses and @domains it may send as besides its own', splitList)
+    .addOption(createRequirementOption());
 }
 
 /** What the options ask to be changed. */
@@ -68,7 +81,13 @@ export function readAccountSettings(options: AccountOptions): AccountSettings {
     home,
     loginNames,
     senders,
+    appPasswordsRequired: readRequirement(options.appPasswords),
   };
+}
+
+/** What the option of `createRequirementOption` asks for. */
+export function readRequirement(answer: Requirement | undefined): boolean | undefined {
+  return answer === undefined ? undefined : answer === 'required';
 }
 
 /** Splits a list at commas and white space. */
@@ -86,7 +105,8 @@ function parseLimit(text: string): number {
   }
 }
 
-function parseNets(text: string): string[] {
+/** Reads networks as commander's options give them. */
+export function parseNets(text: string): string[] {
   return splitList(text).map((item) => {
     if (item === LOCAL) return item;
     const reading = readText(network, item);

@@ -84,6 +84,9 @@ function addPassword(family: Command, environment: VerbEnvironment): void {
       const hash = await tools.hashPassword(config, password.password);
       const outcome = await admin.accounts.set(address, { password: hash });
       report(outcome, { action, done: `Changed the password of ${address}` }, context);
+      const kept = admin.accounts.find(address)?.appPasswords ?? 0;
+      if (outcome.kind === 'done' && kept > 0)
+        context.terminal.err(`Its app passwords (${kept}) stay good: "postern app-password revoke" takes them away\n`);
       if (outcome.kind === 'done' && options.generate === true) {
         context.terminal.out(`Password: ${password.password.toString()}\n`);
       }

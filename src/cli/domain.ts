@@ -1,7 +1,7 @@
 /** `postern domain add|remove|set|list`: the domains of the embedded database. */
 import { InvalidArgumentError, type Command } from 'commander';
 import type { DomainRecord, DomainSettings } from '../directory/admin.ts';
-import { splitList } from './account-options.ts';
+import { createRequirementOption, readRequirement, splitList, type Requirement } from './account-options.ts';
 import { report, withAdmin, type VerbEnvironment } from './admin-session.ts';
 import { printJson } from './print-json.ts';
 import type { Verb } from './program.ts';
@@ -10,6 +10,7 @@ import type { CliTools } from './tools.ts';
 interface DomainOptions {
   readonly standsFor?: string;
   readonly catchAll?: readonly string[];
+  readonly appPasswords?: Requirement;
 }
 
 /** What Postfix remembers, no change of ours reaches (RULES 28). */
@@ -29,7 +30,8 @@ export function domainVerb(tools: CliTools): Verb {
 function addOptions(command: Command): Command {
   return command
     .option('--stands-for <domain>', 'another of our domains that this one is a second name of; empty for none')
-    .option('--catch-all <addresses>', 'who gets mail for addresses nobody has; empty for nobody', parseCatchAll);
+    .option('--catch-all <addresses>', 'who gets mail for addresses nobody has; empty for nobody', parseCatchAll)
+    .addOption(createRequirementOption());
 }
 
 function addAdd(family: Command, environment: VerbEnvironment): void {
@@ -89,14 +91,19 @@ function addList(family: Command, environment: VerbEnvironment): void {
     );
 }
 
-function formatDomain({ name, standsFor, catchAll, accounts, aliases }: DomainRecord): string {
-  if (standsFor !== undefined) return `${name}  stands for ${standsFor}`;
+function formatDomain({ name, standsFor, catchAll, appPasswordsRequired, accounts, aliases }: DomainRecord): string {
+  const required = appPasswordsRequired ? ', app passwords required' : '';
+  if (standsFor !== undefined) return `${name}  stands for ${standsFor}${required}`;
   const rest = catchAll.length === 0 ? '' : `, the rest to ${catchAll.join(', ')}`;
-  return `${name}  ${accounts} accounts, ${aliases} aliases${rest}`;
+  return `${name}  ${accounts} accounts, ${aliases} aliases${rest}${required}`;
 }
 
-function readSettings({ standsFor, catchAll }: DomainOptions): DomainSettings {
-  return { standsFor: standsFor === '' ? null : standsFor, catchAll };
+function readSettings({ standsFor, catchAll, appPasswords }: DomainOptions): DomainSettings {
+  return {
+    standsFor: standsFor === '' ? null : standsFor,
+    catchAll,
+    appPasswordsRequired: readRequirement(appPasswords),
+  };
 }
 
 function parseCatchAll(text: string): string[] {

@@ -13,6 +13,7 @@ export function formatAccountLine(account: AccountRecord): string {
     ...(account.canSend ? [] : ['send off']),
     ...(account.receive === 'accept' ? [] : [`receive ${account.receive}`]),
     ...(account.hasPassword ? [] : ['no password']),
+    ...(account.appPasswordsRequired ? ['app passwords required'] : []),
     ...(hasQuota(account) ? [formatQuotaRule(account.quota)] : []),
     ...(account.displayName === undefined ? [] : [account.displayName]),
   ];
@@ -25,6 +26,7 @@ export function formatAccount(account: AccountRecord): string {
     ['address', account.address],
     ['name', account.displayName],
     ['password', account.hasPassword ? 'set' : 'none: nobody can log in'],
+    ['app passwords', formatAppPasswords(account)],
     ['login', formatSwitch(account.canLogin)],
     ['send', formatSwitch(account.canSend)],
     ['receive', account.receive],
@@ -55,6 +57,11 @@ export function formatUserFields(account: Account, home: string): string {
     ['receive', account.receive],
     ['host', account.host],
   ]);
+}
+
+function formatAppPasswords({ appPasswords, appPasswordsRequired }: AccountRecord): string | undefined {
+  if (appPasswordsRequired) return `${appPasswords}, required`;
+  return appPasswords === 0 ? undefined : String(appPasswords);
 }
 
 function formatFields(fields: readonly (readonly [label: string, value: string | undefined])[]): string {

@@ -2,6 +2,7 @@
  * What the verbs need of the layers above and beside them, as an interface: `app.ts` plugs the stores and the hasher
  * in. Verbs never import a store, so that one of them works whatever keeps the accounts.
  */
+import type { SealedToken } from '../auth/app-password.ts';
 import type { Config } from '../config/load-config.ts';
 import type { DirectoryAdmin } from '../directory/admin.ts';
 import type { Directory } from '../directory/directory.ts';
@@ -16,6 +17,10 @@ export interface OpenDirectory {
   close(): void;
 }
 
+export interface NewToken extends SealedToken {
+  readonly shown: string;
+}
+
 export interface CliTools {
   /** Opens the embedded database for changes, and makes it if `create`; throws when it cannot be used. */
   openAdmin(config: Config, options: { readonly create: boolean }): DirectoryAdmin;
@@ -23,4 +28,6 @@ export interface CliTools {
   openDirectory(config: Config): OpenDirectory;
   /** Hashes a new password with `[auth] default_scheme`. */
   hashPassword(config: Config, password: Buffer): Promise<string>;
+  /** Makes an app password: what its owner is shown once, and what is kept of it. */
+  makeAppPassword(): NewToken;
 }

@@ -71,7 +71,10 @@ export class AccountWriter implements AccountAdmin {
       const isMoved = home !== undefined && home !== record.home;
       if (isMoved) this.#checkNewHome(home);
       this.#write(id, settings);
-      return isMoved ? [`Mail was not moved: it still lies in ${record.home}`] : [];
+      const notes = isMoved ? [`Mail was not moved: it still lies in ${record.home}`] : [];
+      if (settings.appPasswordsRequired === true && record.appPasswords === 0)
+        notes.push(`${record.address} has no app password yet: until then it cannot log in`);
+      return notes;
     });
   }
 

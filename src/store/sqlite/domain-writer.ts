@@ -102,12 +102,13 @@ export class DomainWriter implements DomainAdmin {
       const value = appPasswordsRequired ? 1 : 0;
       database.prepare('UPDATE domain SET app_passwords_required = ? WHERE name = ?').run(value, name);
     }
+    const notes = appPasswordsRequired === true ? this.#noteLockedOut(name) : [];
     const domain = this.#context.queries.findDomain(name);
-    if (domain === undefined || domain.catchAll.length === 0) return [];
+    if (domain === undefined || domain.catchAll.length === 0) return notes;
     if (domain.standsFor !== undefined) {
       throw new Refused('in-use', `Domain ${name} cannot stand for ${domain.standsFor} and have a catch-all`);
     }
-    return checkRoute(this.#context, `${PROBE}@${name}`);
+    return [...notes, ...(await checkRoute(this.#context, `${PROBE}@${name}`))];
   }
 
   /** The name `name` may stand for; chains are refused, so that there is one place to look. */
@@ -131,6 +132,18 @@ export class DomainWriter implements DomainAdmin {
     if (this.#context.queries.findDomain(name) === undefined)
       throw new Refused('missing', `Domain ${name} is not ours`);
     return name;
+  }
+
+  /** Whoever has no app password yet is locked out by the requirement. */
+  #noteLockedOut(name: string): string[] {
+    const without = this.#column(
+      `SELECT address FROM account WHERE domain = ?
+         AND NOT EXISTS (SELECT 1 FROM app_password WHERE account_id = account.id)`,
+      name,
+    );
+    if (without.length === 0) return [];
+    const who = without.length === 1 ? '1 account has' : `${without.length} accounts have`;
+    return [`${who} no app password yet, and cannot log in until then: such as ${without[0] ?? ''}`];
   }
 
   #describeRemoval(accounts: number, aliases: number): string[] {

@@ -2,7 +2,9 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { makeToken, parseToken, sealToken } from '../../../src/auth/app-password.ts';
 import { accountVerb } from '../../../src/cli/account.ts';
+import { appPasswordVerb } from '../../../src/cli/app-password.ts';
 import { aliasVerb } from '../../../src/cli/alias.ts';
 import { domainVerb } from '../../../src/cli/domain.ts';
 import { initVerb } from '../../../src/cli/init.ts';
@@ -50,6 +52,10 @@ const TOOLS: CliTools = {
     };
   },
   hashPassword: (_config, password) => Promise.resolve(`{PLAIN}${password.toString()}`),
+  makeAppPassword: () => {
+    const shown = makeToken();
+    return { shown, ...sealToken(parseToken(Buffer.from(shown)) ?? '') };
+  },
 };
 
 /** A site with a configuration and no database. */
@@ -73,7 +79,7 @@ export function makeSite(t: TestContext): Site {
       }
       const terminal = new FakeTerminal(person);
       const code = await runProgram(['-c', file, ...args], {
-        verbs: [domainVerb, accountVerb, aliasVerb, userVerb, initVerb].map((verb) => verb(TOOLS)),
+        verbs: [domainVerb, accountVerb, appPasswordVerb, aliasVerb, userVerb, initVerb].map((verb) => verb(TOOLS)),
         terminal,
         environment: {},
         version: '0',
