@@ -81,8 +81,9 @@ function createSasl({ config, logger, passed, users }: ServiceParts, hasher: Has
     },
     { hasher, logger, clock: systemClock },
   );
-  const { mechanisms, failureDelayMs } = auth;
-  const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs };
+  const { mechanisms, failureDelayMs, realms } = auth;
+  const { hostname } = config.postern;
+  const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs, realms, hostname };
   return new SaslService(options, { authenticator, logger });
 }
 

@@ -36,6 +36,8 @@ export type RejectReason =
   | 'plaintext'
   | 'bad-username'
   | 'bad-request'
+  /** The login was good, but the client never took the server's last word (SCRAM, DIGEST-MD5). */
+  | 'unconfirmed'
   | 'authorization-id'
   | 'unknown-target'
   | 'no-certificate'

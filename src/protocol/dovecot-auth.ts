@@ -19,6 +19,9 @@ const PROTOCOL_MINOR = 2;
 /** From this client minor on, an empty `resp=` is an empty response; before, it is none (the rule made for Exim). */
 const EMPTY_RESPONSE_MINOR = 2;
 
+/** The usual success says who, and nothing else. */
+const NO_OK_FIELDS: OkFields = {};
+
 const LF = 0x0a;
 const CR = 0x0d;
 const MAX_ID = 0xffff_ffff;
@@ -33,7 +36,19 @@ export interface AuthCommand {
   /** Addresses as given, unchecked; empty when the client does not know them. */
   readonly remoteAddress: string;
   readonly localAddress: string;
+  /** Ports as given, unchecked; undefined when the client does not tell. */
+  readonly remotePort?: string | undefined;
+  readonly localPort?: string | undefined;
+  /** `session=`: what the client calls the session in its own log. */
+  readonly session?: string | undefined;
   readonly isSecured: boolean;
+  /** `valid-client-cert`: the client verified a certificate; `certificateName` is what it calls its owner. */
+  readonly hasValidCertificate: boolean;
+  readonly certificateName?: string | undefined;
+  /** `final-resp-ok`: what the server says last may come with the OK; otherwise it is a challenge of its own. */
+  readonly takesFinalResponse: boolean;
+  /** `no-penalty`: neither delay nor count. */
+  readonly skipsPenalty: boolean;
   /** Value of `resp=`, still base64; undefined when the parameter is absent. */
   readonly initialResponse: string | undefined;
 }
@@ -123,10 +138,27 @@ export function formatHandshake(greeting: {
   ].join('');
 }
 
+/** What a success may say beside the user; Postfix reads none of it. */
+export interface OkFields {
+  /** The name as it was typed. */
+  readonly originalUser?: string | undefined;
+  /** Who logged in as `user`. */
+  readonly authUser?: string | undefined;
+  readonly isAnonymous?: boolean;
+  /** The server's last word in the mechanism, for clients that take it here. */
+  readonly finalResponse?: Buffer | undefined;
+}
+
 /** Formats a success. `user` must not be empty: Postfix takes an empty name for a login. */
-export function formatOk(id: number, user: string): string {
+export function formatOk(id: number, user: string, fields: OkFields = NO_OK_FIELDS): string {
   if (user === '') throw new RangeError('Cannot format OK: the user is empty');
-  return `OK\t${id}\tuser=${escapeValue(user)}\n`;
+  if (fields === NO_OK_FIELDS) return `OK\t${id}\tuser=${escapeValue(user)}\n`;
+  const { originalUser, authUser, isAnonymous, finalResponse } = fields;
+  const original = originalUser === undefined ? '' : `\toriginal_user=${escapeValue(originalUser)}`;
+  const auth = authUser === undefined ? '' : `\tauth_user=${escapeValue(authUser)}`;
+  const anonymous = isAnonymous === true ? '\tanonymous' : '';
+  const response = finalResponse === undefined ? '' : `\tresp=${finalResponse.toString('base64')}`;
+  return `OK\t${id}\tuser=${escapeValue(user)}${original}${auth}${anonymous}${response}\n`;
 }
 
 /** Formats a challenge; the field after the id is there even when empty. */
@@ -134,20 +166,25 @@ export function formatCont(id: number, challenge: Buffer): string {
   return `CONT\t${id}\t${challenge.toString('base64')}\n`;
 }
 
-/** Formats a failure. `isTemporary` adds the word that clients of minor 1 know beside the code of later ones. */
+/**
+ * Formats a failure. `isTemporary` adds the word that clients of minor 1 know beside the code of later ones; `hasNoDelay`
+ * tells the client not to hold it back either.
+ */
 export function formatFail(
   id: number,
   fields: {
     readonly user?: string | undefined;
+    readonly hasNoDelay?: boolean;
     readonly isTemporary?: boolean;
-    readonly code?: string;
+    readonly code?: 'temp_fail' | 'invalid_base64';
     readonly reason: string;
   },
 ): string {
   const user = fields.user === undefined ? '' : `\tuser=${escapeValue(fields.user)}`;
+  const noDelay = fields.hasNoDelay === true ? '\tnodelay' : '';
   const temporary = fields.isTemporary === true ? '\ttemp' : '';
   const code = fields.code === undefined ? '' : `\tcode=${fields.code}`;
-  return `FAIL\t${id}${user}${temporary}${code}\treason=${escapeValue(fields.reason)}\n`;
+  return `FAIL\t${id}${user}${noDelay}${temporary}${code}\treason=${escapeValue(fields.reason)}\n`;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\0': '0', '\x01': '1', '\t': 't', '\r': 'r', '\n': 'n' };
@@ -172,49 +209,93 @@ function parseAuth(fields: readonly string[]): ClientCommand {
   const id = parseId(fields[1]);
   const mechanism = fields[2] ?? '';
   if (mechanism === '') return { kind: 'malformed', id, reason: 'no mechanism' };
-  const parameters: AuthParameters = { remoteAddress: '', localAddress: '', isSecured: false };
+  const parameters: AuthParameters = {
+    service: undefined,
+    remoteAddress: '',
+    localAddress: '',
+    remotePort: undefined,
+    localPort: undefined,
+    session: undefined,
+    isSecured: false,
+    hasValidCertificate: false,
+    certificateName: undefined,
+    takesFinalResponse: false,
+    skipsPenalty: false,
+    initialResponse: undefined,
+  };
   for (let i = 3; i < fields.length; i++) {
     if (parameters.initialResponse !== undefined) return { kind: 'malformed', id, reason: 'a parameter after resp' };
-    takeParameter(fields[i] ?? '', parameters);
+    const field = fields[i] ?? '';
+    const equals = field.indexOf('=');
+    if (equals === -1) takeWord(field, parameters);
+    else takeParameter(field.slice(0, equals), field.slice(equals + 1), parameters);
   }
-  const { service, remoteAddress, localAddress, isSecured, initialResponse } = parameters;
+  const { service } = parameters;
   if (service === undefined) return { kind: 'malformed', id, reason: 'no service' };
-  return { kind: 'auth', id, mechanism, service, remoteAddress, localAddress, isSecured, initialResponse };
+  return { kind: 'auth', id, mechanism, ...parameters, service };
 }
 
-interface AuthParameters {
-  service?: string;
-  remoteAddress: string;
-  localAddress: string;
-  isSecured: boolean;
-  initialResponse?: string;
+/** Writable, and without what stands before the parameters. */
+type AuthParameters = {
+  -readonly [K in Exclude<keyof AuthCommand, 'kind' | 'id' | 'mechanism' | 'service'>]: AuthCommand[K];
+} & { service: string | undefined };
+
+/** Takes a bare word. A word that should have a value has an empty one; names nobody knows are skipped. */
+function takeWord(word: string, parameters: AuthParameters): void {
+  switch (word) {
+    case 'secured':
+      parameters.isSecured = true;
+      break;
+    case 'valid-client-cert':
+      parameters.hasValidCertificate = true;
+      break;
+    case 'final-resp-ok':
+      parameters.takesFinalResponse = true;
+      break;
+    case 'no-penalty':
+      parameters.skipsPenalty = true;
+      break;
+    default:
+      takeParameter(word, '', parameters);
+  }
 }
 
-/** Of doubles the last wins; names nobody knows are skipped, since every release adds some. */
-function takeParameter(field: string, parameters: AuthParameters): void {
-  const equals = field.indexOf('=');
-  const value = equals === -1 ? '' : field.slice(equals + 1);
-  switch (equals === -1 ? field : field.slice(0, equals)) {
+/**
+ * Takes a parameter with a value. Of doubles the last wins; names nobody knows are skipped, since every release adds
+ * some. `real_rip=` and its kin are among them: `rip=` is whom Postfix means, proxies and XCLIENT considered.
+ */
+function takeParameter(name: string, value: string, parameters: AuthParameters): void {
+  switch (name) {
     case 'service':
     // The same under its name of Dovecot 2.4.
     case 'protocol':
       parameters.service = unescapeValue(value);
       break;
-    case 'rip':
-      parameters.remoteAddress = unescapeValue(value);
-      break;
-    case 'lip':
-      parameters.localAddress = unescapeValue(value);
+    case 'resp':
+      parameters.initialResponse = value;
       break;
     case 'secured':
       parameters.isSecured = true;
       break;
-    case 'resp':
-      parameters.initialResponse = value;
-      break;
-    default:
+    default: {
+      const field = TEXT_PARAMETERS.get(name);
+      if (field !== undefined) parameters[field] = unescapeValue(value);
+    }
   }
 }
+
+/** Parameters that are kept as they are. */
+const TEXT_PARAMETERS: ReadonlyMap<
+  string,
+  'remoteAddress' | 'localAddress' | 'remotePort' | 'localPort' | 'session' | 'certificateName'
+> = new Map([
+  ['rip', 'remoteAddress'],
+  ['lip', 'localAddress'],
+  ['rport', 'remotePort'],
+  ['lport', 'localPort'],
+  ['session', 'session'],
+  ['cert_username', 'certificateName'],
+]);
 
 function parseCont(fields: readonly string[]): ClientCommand {
   const id = parseId(fields[1]);

@@ -13,7 +13,8 @@ export type MechanismStep =
   /** The proof was checked. `serverFinal` goes to the client when the login is accepted (SCRAM, DIGEST-MD5). */
   | { readonly kind: 'proof'; readonly isProven: boolean; readonly serverFinal?: Buffer | undefined }
   | { readonly kind: 'external'; readonly authorizationId: string | undefined }
-  | { readonly kind: 'anonymous' }
+  /** `trace` is what the client says of itself (RFC 4505), for the log. */
+  | { readonly kind: 'anonymous'; readonly trace?: string | undefined }
   | { readonly kind: 'reject'; readonly reason: RejectReason; readonly user: string | undefined };
 
 export interface MechanismExchange {
@@ -27,6 +28,8 @@ export interface MechanismWorld {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly hostname: string;
+  /** What DIGEST-MD5 offers, in this order; empty for one nameless realm. */
+  readonly realms: readonly string[];
 }
 
 export interface Mechanism {
@@ -37,8 +40,15 @@ export interface Mechanism {
   begin(world: MechanismWorld): MechanismExchange;
 }
 
-/** Reads a user name; undefined when the bytes are no UTF-8, for a guess at them could be somebody else's name. */
+/** Dovecot 2.4's limit for a name, in bytes. */
+const MAX_NAME_BYTES = 1024;
+
+/**
+ * Reads a user name; undefined when it is far too long or when the bytes are no UTF-8, for a guess at them could be
+ * somebody else's name.
+ */
 export function readName(bytes: Buffer): string | undefined {
+  if (bytes.length > MAX_NAME_BYTES) return undefined;
   const text = bytes.toString();
   return text.includes('\uFFFD') && !Buffer.from(text).equals(bytes) ? undefined : text;
 }

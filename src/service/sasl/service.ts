@@ -3,9 +3,10 @@
  * never refuses a connection for load, since a failed handshake stops all of Postfix's smtpd service (RULES 19).
  */
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { DelaySlots } from '../../auth/delay-slots.ts';
 import type { Authenticator } from '../../auth/login.ts';
-import type { Mechanism } from '../../auth/mechanisms/mechanism.ts';
+import type { Mechanism, MechanismWorld } from '../../auth/mechanisms/mechanism.ts';
 import { findMechanism } from '../../auth/mechanisms/table.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Service } from '../../core/service.ts';
@@ -26,6 +27,10 @@ export interface SaslLiveOptions {
 export interface SaslOptions extends SaslLiveOptions, ListeningOptions {
   /** Silence that ends a connection; Postfix keeps idle ones for the life of an smtpd process. */
   readonly idleMs?: number;
+  /** Realms of DIGEST-MD5. */
+  readonly realms?: readonly string[];
+  /** Our name in challenges; that of the machine when not given. */
+  readonly hostname?: string;
 }
 
 export interface SaslPorts {
@@ -47,6 +52,7 @@ export class SaslService implements Service {
   readonly #slots: DelaySlots;
   readonly #failureDelay: FailureDelay;
   readonly #sessions = new Set<SaslSession>();
+  readonly #world: MechanismWorld;
   #mechanisms: readonly Mechanism[];
   #connectionUid = 0;
 
@@ -55,6 +61,12 @@ export class SaslService implements Service {
     this.#options = options;
     this.#ports = { ...ports, logger: ports.logger.child({ service: 'sasl' }) };
     this.#mechanisms = options.mechanisms.map(getMechanism);
+    this.#world = {
+      random: randomBytes,
+      now: Date.now,
+      hostname: options.hostname ?? hostname(),
+      realms: options.realms ?? [],
+    };
     this.#slots = ports.slots ?? new DelaySlots();
     this.#failureDelay = new FailureDelay(options.failureDelayMs, this.#slots);
     this.#listener = new Listener({
@@ -116,6 +128,7 @@ export class SaslService implements Service {
       connectionUid: this.#connectionUid,
       cookie: randomBytes(COOKIE_BYTES).toString('hex'),
       mechanisms: this.#mechanisms,
+      world: this.#world,
       idleMs: this.#options.idleMs ?? IDLE_MS,
       authenticator,
       failureDelay: this.#failureDelay,

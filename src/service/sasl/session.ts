@@ -1,23 +1,17 @@
 /**
- * One connection of the Dovecot auth protocol: the greeting, then requests that each live on their own, several at once.
- * It decides nothing about credentials (`auth/`) and knows no words (`reply.ts`).
+ * One connection of the Dovecot auth protocol: the greeting, then requests that each live on their own, several at once
+ * (`request.ts`). It decides nothing about credentials (`auth/`) and knows no words (`reply.ts`).
  *
  * The connection: greeting (VERSION, then CPID), open, closed.
- * A request: asking (a challenge is out, the client's turn; Postfix abandons such requests without a word), working (the
- * authenticator has it), held (its failure waits for its time), gone. A reply is owed in the states working and held.
  */
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
-import type { Authenticator, LoginOutcome } from '../../auth/login.ts';
-import type { Mechanism, MechanismExchange, MechanismWorld } from '../../auth/mechanisms/mechanism.ts';
+import type { Authenticator, LoginContext } from '../../auth/login.ts';
+import type { Mechanism, MechanismWorld } from '../../auth/mechanisms/mechanism.ts';
 import { ProtocolError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
-import { quotePeerText } from '../../core/printable.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import { FramedSession } from '../../net/framed-session.ts';
 import {
   decodeResponse,
-  formatCont,
   formatHandshake,
   MAX_LINE_BYTES,
   parseCommand,
@@ -29,13 +23,17 @@ import {
 } from '../../protocol/dovecot-auth.ts';
 import type { SaslCounters } from './counters.ts';
 import type { FailureDelay } from './failure-delay.ts';
-import { formatRequestFail, formatTemporaryFail, replyTo } from './reply.ts';
+import { describeAttempt, recordOutcome } from './record.ts';
+import { formatAccepted, formatRequestFail, formatTemporaryFail } from './reply.ts';
+import { SaslRequest, type RequestHost } from './request.ts';
 
 export interface SaslSessionOptions {
   readonly connection: Connection;
   readonly connectionUid: number;
   readonly cookie: string;
   readonly mechanisms: readonly Mechanism[];
+  /** What the mechanisms need of the world. */
+  readonly world: MechanismWorld;
   readonly idleMs: number;
   readonly authenticator: Authenticator;
   readonly failureDelay: FailureDelay;
@@ -46,27 +44,14 @@ export interface SaslSessionOptions {
 
 /** Postfix has one; others have one a user that logs in at this moment. */
 const MAX_REQUESTS = 64;
-/** What mechanisms need of the world. */
-const WORLD: MechanismWorld = { random: randomBytes, now: Date.now, hostname: hostname() };
 /** Dovecot's own limit from AUTH to the last response. */
 const REQUEST_TTL_MS = 150_000;
-
-interface Request {
-  readonly command: AuthCommand;
-  readonly exchange: MechanismExchange;
-  readonly mechanism: string;
-  readonly startedAt: number;
-  /** The name as typed, quoted for the log; undefined until it is known. */
-  typedName: string | undefined;
-  state: 'asking' | 'working' | 'held';
-  /** Ends the wait of a held failure. */
-  drop: () => void;
-}
 
 export class SaslSession implements Session {
   readonly #options: SaslSessionOptions;
   readonly #framed: FramedSession<string>;
-  readonly #requests = new Map<number, Request>();
+  readonly #requests = new Map<number, SaslRequest>();
+  readonly #host: RequestHost;
   #clientMinor: number | undefined;
   #hasPid = false;
 
@@ -83,6 +68,7 @@ export class SaslSession implements Session {
       isBusy: () => this.#countOwed() > 0,
       onClose: () => this.#forgetAll(),
     });
+    this.#host = this.#createHost();
     this.#framed.send(formatHandshake({ mechanisms, serverPid: process.pid, connectionUid, cookie }));
   }
 
@@ -92,6 +78,24 @@ export class SaslSession implements Session {
 
   drain(): void {
     this.#framed.drain();
+  }
+
+  #createHost(): RequestHost {
+    const { authenticator, failureDelay, counters, logger } = this.#options;
+    return {
+      authenticator,
+      failureDelay,
+      counters,
+      logger,
+      readClientMinor: () => this.#clientMinor ?? 0,
+      countOwed: () => this.#countOwed(),
+      send: (bytes) => this.#framed.send(bytes),
+      close: (reason) => this.#framed.close(reason),
+      forget: ({ command }) => {
+        this.#requests.delete(command.id);
+        this.#framed.endIfDrained();
+      },
+    };
   }
 
   #handle(command: ClientCommand): void {
@@ -141,10 +145,12 @@ export class SaslSession implements Session {
     const mechanism = mechanisms.find((offered) => offered.name === name);
     if (mechanism === undefined) {
       counters.badRequestCount += 1;
-      logger.info('auth.rejected', { ...describe(command), reason: 'mechanism' });
+      logger.info('auth.rejected', { ...describeAttempt(command), reason: 'mechanism' });
       this.#fail(command.id, 'bad-request');
       return;
     }
+    const context = describeLogin(command, mechanism.name);
+    if (this.#recall(command, context)) return;
     if (!this.#makeRoom()) {
       counters.overflowCount += 1;
       this.#framed.send(formatTemporaryFail(command.id));
@@ -156,16 +162,21 @@ export class SaslSession implements Session {
       this.#fail(command.id, 'base64');
       return;
     }
-    this.#requests.set(command.id, {
-      command,
-      exchange: mechanism.begin(WORLD),
-      mechanism: mechanism.name,
-      startedAt: performance.now(),
-      typedName: undefined,
-      state: 'asking',
-      drop: () => undefined,
-    });
-    this.#step(command.id, response);
+    const request = new SaslRequest({ command, context }, { mechanism, world: this.#options.world, host: this.#host });
+    this.#requests.set(command.id, request);
+    request.take(response);
+  }
+
+  /** Answers a PLAIN login that was good lately and surely still is, before anything is built for it. */
+  #recall(command: AuthCommand, context: LoginContext): boolean {
+    const { initialResponse, id } = command;
+    if (context.mechanism !== 'PLAIN' || initialResponse === undefined) return false;
+    const { authenticator, counters, logger } = this.#options;
+    const outcome = authenticator.recall(initialResponse, context);
+    if (outcome === undefined) return false;
+    recordOutcome(outcome, { command, typedName: undefined, ms: 0 }, { counters, logger });
+    this.#framed.send(formatAccepted(outcome, { id }));
+    return true;
   }
 
   #continue(id: number, text: string): void {
@@ -174,93 +185,13 @@ export class SaslSession implements Session {
       this.#fail(id, 'timed-out');
       return;
     }
-    const response = request.state === 'asking' ? decodeResponse(text) : undefined;
+    const response = request.isAwaitingClient ? decodeResponse(text) : undefined;
     if (response === undefined) {
       this.#options.counters.badRequestCount += 1;
-      this.#fail(id, request.state === 'asking' ? 'base64' : 'bad-request');
+      this.#fail(id, request.isAwaitingClient ? 'base64' : 'bad-request');
       return;
     }
-    this.#step(id, response);
-  }
-
-  /** Feeds the mechanism and acts on what it wants next. */
-  #step(id: number, response: Buffer | undefined): void {
-    const request = this.#requests.get(id);
-    if (request === undefined) return;
-    const arrivedAt = performance.now();
-    const step = request.exchange.next(response);
-    switch (step.kind) {
-      case 'challenge':
-        this.#framed.send(formatCont(id, step.challenge));
-        break;
-      case 'reject':
-        this.#conclude(request, { kind: 'rejected', reason: step.reason, user: step.user }, arrivedAt);
-        break;
-      case 'claim':
-      case 'proof':
-      case 'external':
-      case 'anonymous':
-        this.#conclude(request, { kind: 'unavailable', reason: 'not offered' }, arrivedAt);
-        break;
-      case 'password': {
-        request.state = 'working';
-        request.typedName = quotePeerText(step.login.username);
-        const { service, remoteAddress, localAddress, isSecured } = request.command;
-        const context = { service, mechanism: request.mechanism, remoteAddress, localAddress, isSecured };
-        void this.#options.authenticator
-          .verify(step.login, context)
-          .catch((error: unknown): LoginOutcome => {
-            this.#options.logger.error('auth.fault', { err: error });
-            return { kind: 'unavailable', reason: 'fault' };
-          })
-          .then((outcome) => this.#conclude(request, outcome, arrivedAt));
-        break;
-      }
-    }
-  }
-
-  #conclude(request: Request, outcome: LoginOutcome, arrivedAt: number): void {
-    const { id } = request.command;
-    this.#record(request, outcome, arrivedAt);
-    // Cancelled meanwhile, or the connection is gone.
-    if (this.#requests.get(id) !== request) return;
-    request.state = 'held';
-    const reply = replyTo(outcome, { id, clientMinor: this.#clientMinor ?? 0, owedCount: this.#countOwed() });
-    if (reply.kind === 'close') {
-      this.#framed.close('unavailable');
-      return;
-    }
-    const send = (): void => {
-      this.#requests.delete(id);
-      this.#framed.send(reply.bytes);
-      this.#framed.endIfDrained();
-    };
-    if (reply.isDelayed) {
-      const { remoteAddress } = request.command;
-      request.drop = this.#options.failureDelay.hold({ arrivedAt, remoteAddress }, send);
-    } else send();
-  }
-
-  /** One line an attempt, with what an operator asks for; no peer text but quoted. */
-  #record(request: Request, outcome: LoginOutcome, arrivedAt: number): void {
-    const { counters, logger } = this.#options;
-    const fields = { ...describe(request.command), ms: Math.round(performance.now() - arrivedAt) };
-    switch (outcome.kind) {
-      case 'accepted':
-        counters.acceptedCount += 1;
-        logger.info('auth.accepted', { user: quotePeerText(outcome.user), ...fields, cached: outcome.isCached });
-        break;
-      case 'rejected': {
-        counters.rejectedCount += 1;
-        const user = outcome.user === undefined ? undefined : quotePeerText(outcome.user);
-        logger.info('auth.rejected', { user, ...fields, reason: outcome.reason });
-        break;
-      }
-      case 'unavailable':
-        counters.unavailableCount += 1;
-        logger.warn('auth.unavailable', { user: request.typedName, ...fields, reason: outcome.reason });
-        break;
-    }
+    request.take(response);
   }
 
   #fail(id: number, fault: 'base64' | 'timed-out' | 'bad-request'): void {
@@ -270,8 +201,9 @@ export class SaslSession implements Session {
   }
 
   #end(id: number): void {
-    this.#requests.get(id)?.drop();
+    const request = this.#requests.get(id);
     this.#requests.delete(id);
+    request?.drop();
     this.#framed.endIfDrained();
   }
 
@@ -280,15 +212,17 @@ export class SaslSession implements Session {
     for (const [id, request] of this.#requests) {
       const isOld = performance.now() - request.startedAt > REQUEST_TTL_MS;
       const isNeeded = this.#requests.size >= MAX_REQUESTS;
-      if (request.state === 'asking' && (isOld || isNeeded)) this.#requests.delete(id);
-      else if (!isOld && !isNeeded) break;
+      if (request.isAwaitingClient && (isOld || isNeeded)) {
+        this.#requests.delete(id);
+        request.drop();
+      } else if (!isOld && !isNeeded) break;
     }
     return this.#requests.size < MAX_REQUESTS;
   }
 
   #countOwed(): number {
     let owed = 0;
-    for (const request of this.#requests.values()) if (request.state !== 'asking') owed += 1;
+    for (const request of this.#requests.values()) if (!request.isAwaitingClient) owed += 1;
     return owed;
   }
 
@@ -299,15 +233,20 @@ export class SaslSession implements Session {
   }
 }
 
-const ADDRESS = /^[0-9a-fA-F:.]{2,45}$/;
-const MECHANISM_NAME = /^[A-Z0-9_-]{1,20}$/;
-
-/** The attempt for the log. `saslService` is Postfix's `smtpd_sasl_service`. */
-function describe({ mechanism, remoteAddress, service }: AuthCommand): Readonly<Record<string, string>> {
-  const name = mechanism.toUpperCase();
+/** What the login code learns of an attempt beside the credentials. */
+function describeLogin(command: AuthCommand, mechanism: string): LoginContext {
+  const { service, remoteAddress, localAddress, remotePort, localPort, isSecured, skipsPenalty } = command;
+  // A name without the word that its certificate was verified is no name.
+  const isVerified = command.hasValidCertificate && command.certificateName !== '';
   return {
-    mechanism: MECHANISM_NAME.test(name) ? name : quotePeerText(mechanism),
-    remote: ADDRESS.test(remoteAddress) ? remoteAddress : quotePeerText(remoteAddress),
-    saslService: quotePeerText(service),
+    service,
+    mechanism,
+    remoteAddress,
+    localAddress,
+    remotePort,
+    localPort,
+    isSecured,
+    certificateName: isVerified ? command.certificateName : undefined,
+    skipsPenalty,
   };
 }

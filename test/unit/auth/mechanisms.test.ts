@@ -4,7 +4,12 @@ import fc from 'fast-check';
 import type { MechanismStep, MechanismWorld } from '../../../src/auth/mechanisms/mechanism.ts';
 import { findMechanism } from '../../../src/auth/mechanisms/table.ts';
 
-const WORLD: MechanismWorld = { random: (bytes) => Buffer.alloc(bytes), now: () => 0, hostname: 'mail.example.com' };
+const WORLD: MechanismWorld = {
+  random: (bytes) => Buffer.alloc(bytes),
+  now: () => 0,
+  hostname: 'mail.example.com',
+  realms: [],
+};
 
 /** Plays responses to a mechanism and gives its last step. */
 function play(name: string, ...responses: (Buffer | undefined)[]): MechanismStep {

@@ -65,7 +65,14 @@ describe('parseCommand()', () => {
     service: 'smtp',
     remoteAddress: '',
     localAddress: '',
+    remotePort: undefined,
+    localPort: undefined,
+    session: undefined,
     isSecured: false,
+    hasValidCertificate: false,
+    certificateName: undefined,
+    takesFinalResponse: false,
+    skipsPenalty: false,
     initialResponse: undefined,
   } as const;
   const cases: [string, ClientCommand][] = [
@@ -92,6 +99,24 @@ describe('parseCommand()', () => {
     ['AUTH\t1\tPLAIN\tservice=smtp\tresp', { ...auth, initialResponse: '' }],
     ['AUTH\t1\tPLAIN\tservice=a\tx=y\tservice=smtp\tsecured=tls', { ...auth, isSecured: true }],
     ['AUTH\t1\tPLAIN\tservice=a\x01tb\x01', { ...auth, service: 'a\tb' }],
+    [
+      'AUTH\t1\tPLAIN\tservice=smtp\trport=4711\tlport=587\tsession=a\x01tb\treal_rip=192.0.2.9\tno-penalty',
+      { ...auth, remotePort: '4711', localPort: '587', session: 'a\tb', skipsPenalty: true },
+    ],
+    [
+      'AUTH\t1\tEXTERNAL\tservice=smtp\tvalid-client-cert\tcert_username=bob\tfinal-resp-ok\tresp=',
+      {
+        ...auth,
+        mechanism: 'EXTERNAL',
+        hasValidCertificate: true,
+        certificateName: 'bob',
+        takesFinalResponse: true,
+        initialResponse: '',
+      },
+    ],
+    ['AUTH\t1\tPLAIN\tservice\tcert_username', { ...auth, service: '', certificateName: '' }],
+    ['AUTH\t1\tPLAIN\tservice=smtp\tno-penalty=\tvalid-client-cert=no\tfinal-resp-ok=1', auth],
+    ['AUTH\t1\tPLAIN\tservice=smtp\t\t=\t=x\t__proto__=1\tconstructor', auth],
     ['AUTH\t9', { kind: 'malformed', id: 9, reason: 'no mechanism' }],
     ['AUTH\t9\tPLAIN', { kind: 'malformed', id: 9, reason: 'no service' }],
     [
@@ -150,6 +175,25 @@ describe('parseCommand()', () => {
     );
   });
 
+  it('reads parameters in any order, the last of a name, and any value', () => {
+    const text = fc.string({ unit: 'binary' });
+    const words = {
+      secured: 'isSecured',
+      'no-penalty': 'skipsPenalty',
+      'final-resp-ok': 'takesFinalResponse',
+    } as const;
+    fc.assert(
+      fc.property(text, text, fc.subarray(Object.keys(words)), fc.nat(), (name, session, given, seed) => {
+        const fields = [`cert_username=${escapeValue(name)}`, `session=${escapeValue(session)}`, 'rport=1', ...given];
+        const turned = fields.map((_, i) => fields[(i + seed) % fields.length] ?? '');
+        const line = ['AUTH', '1', 'PLAIN', 'service=other', ...turned, 'x=y', 'service=smtp'].join('\t');
+        const expected: Record<string, unknown> = { ...auth, certificateName: name, session, remotePort: '1' };
+        for (const [word, field] of Object.entries(words)) expected[field] = given.includes(word);
+        assert.deepEqual(parseCommand(line), expected);
+      }),
+    );
+  });
+
   it('keeps the peer’s text out of its message, where a password could stand', () => {
     assert.throws(
       () => parseCommand('secret\tAGEAYg=='),
@@ -198,10 +242,28 @@ describe('formatting', () => {
       formatFail(1, { user: 'b\tb', isTemporary: true, code: 'temp_fail', reason: 'Later' }),
       'FAIL\t1\tuser=b\x01tb\ttemp\tcode=temp_fail\treason=Later\n',
     );
+    assert.equal(formatFail(1, { user: 'b', hasNoDelay: true, reason: 'No' }), 'FAIL\t1\tuser=b\tnodelay\treason=No\n');
+  });
+
+  it('says more of a success in the order of Dovecot', () => {
+    assert.equal(
+      formatOk(1, 'bob', {
+        originalUser: 'b\tb',
+        authUser: 'master\n',
+        isAnonymous: true,
+        finalResponse: Buffer.from('v=x'),
+      }),
+      'OK\t1\tuser=bob\toriginal_user=b\x01tb\tauth_user=master\x01n\tanonymous\tresp=dj14\n',
+    );
+    assert.equal(
+      formatOk(1, 'bob', { isAnonymous: false, finalResponse: Buffer.alloc(0) }),
+      'OK\t1\tuser=bob\tresp=\n',
+    );
   });
 
   it('never formats an empty user, which Postfix would take for a login', () => {
     assert.throws(() => formatOk(1, ''), RangeError);
+    assert.throws(() => formatOk(1, '', { isAnonymous: true }), RangeError);
   });
 
   it('keeps any value inside its field and reads it back', () => {
