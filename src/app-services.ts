@@ -2,6 +2,7 @@
  * The part of `app.ts` that builds the five services and the login core, each from its slice of the configuration and
  * the ports it needs.
  */
+import type { AccountUpdates } from './auth/account-updates.ts';
 import { PasswordAuthenticator } from './auth/authenticator.ts';
 import type { HashPool } from './auth/hash-pool.ts';
 import { isLoopback, parseNetworks } from './auth/networks.ts';
@@ -28,6 +29,8 @@ export interface ServiceParts {
   readonly passed: PassedSockets;
   readonly users: Users;
   readonly mail: Mail;
+  /** What a login changes in the embedded database. */
+  readonly updates: AccountUpdates;
 }
 
 /** A service with what it has counted, for `postern status`. */

@@ -24,6 +24,7 @@ import { PasswdFile } from './store/passwd-file/passwd-file.ts';
 import { SecretFile } from './store/secret-file.ts';
 import { migrateFile } from './store/sqlite/open.ts';
 import { SqliteReader } from './store/sqlite/reader.ts';
+import { UpdateThread } from './store/sqlite/update-thread.ts';
 
 /** The file of the embedded database in `state_dir`. */
 const DATABASE = 'postern.db';
@@ -118,6 +119,11 @@ export function createHasher(config: Config, logger: Logger): HashPool {
   const { defaultScheme, hashQueue, hashWorkers } = config.auth;
   const workers = hashWorkers === 0 ? {} : { workerCount: hashWorkers };
   return new HashPool({ defaultScheme, maxQueued: hashQueue, ...workers, logger });
+}
+
+/** What logins change in the embedded database; it starts with the first change. */
+export function createUpdates(config: Config, logger: Logger): UpdateThread {
+  return new UpdateThread({ path: databasePath(config), logger });
 }
 
 /** The mail roots of the configuration, with what is remembered of them (RULES 8). */

@@ -6,7 +6,7 @@
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServices, type Services } from './app-services.ts';
-import { createMail, createUsers, type Users } from './app-users.ts';
+import { createMail, createUpdates, createUsers, type Users } from './app-users.ts';
 import { CONTROL_SOCKET } from './cli/daemon.ts';
 import type { Identity } from './cli/privileges.ts';
 import { compareConfigs } from './config/compare.ts';
@@ -51,7 +51,8 @@ export function createApp(options: AppOptions): App {
   const undos = new UndoStack();
   const users = createUsers(config, logger);
   const mail = createMail(config, { logger: logger.child({ service: 'mail' }), identity });
-  const services = createServices({ config, logger, passed, users, mail });
+  const updates = createUpdates(config, logger);
+  const services = createServices({ config, logger, passed, users, mail, updates });
   const running = [...services.running.values()];
   const reload = createReload({ ...options, users, services });
   const control = createControlListener(
@@ -78,6 +79,7 @@ export function createApp(options: AppOptions): App {
       users.migrate();
       users.secrets.open();
       undos.push('users', () => users.close());
+      undos.push('updates', () => updates.stop());
       undos.push('hashes', () => services.hasher.stop());
       undos.push('mail', () => mail.stop());
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));
