@@ -7,7 +7,7 @@
  * Further known users with a wrong password are the control: what differs between the two sets of them is noise.
  */
 import { makeAddresses, addAccounts, PASSWORD, withBenchSite, type BenchSite } from './bench-site.ts';
-import type { Login } from './dialogues.ts';
+import type { Login } from './sasl-dialogue.ts';
 import { runLoad } from './load.ts';
 import { compareQuantiles, compareRanks, createRandom, mean, median, quantile, shuffle } from './statistics.ts';
 import { formatNumber, formatSigned, type Table } from './table.ts';
@@ -72,7 +72,7 @@ async function measure(site: BenchSite): Promise<Report> {
   const logins = [...warmUp, ...samples.map(({ login }) => login)];
   const result = await runLoad({
     path: site.socket('auth'),
-    dialogue: { kind: 'sasl', logins },
+    dialogue: { kind: 'sasl', mechanism: 'PLAIN', logins, origin: 'many networks' },
     connections: 1,
     limit: { kind: 'requests', count: logins.length },
   });

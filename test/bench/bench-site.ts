@@ -10,6 +10,7 @@ import { checkHome, expandHome } from '../../src/directory/home.ts';
 import { Resolver } from '../../src/directory/resolver.ts';
 import { openSqliteAdmin } from '../../src/store/sqlite/writer.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
+import { Probe } from '../support/probe.ts';
 import { Postern, readLog, type Settings } from '../support/postern.ts';
 import { createSystemFolder, MAIL_USER } from '../support/system-folder.ts';
 
@@ -23,19 +24,26 @@ export interface BenchSite {
   socket(service: 'auth' | 'policy' | 'lmtp' | 'lookup'): string;
   /** What the log says of trouble, one note an event. */
   complaints(): string[];
+  /** Looks into the process, where `hasProbe` was asked for. */
+  readonly probe: Probe | undefined;
   stop(): Promise<void>;
 }
 
 export interface BenchSiteOptions {
   readonly settings?: Settings;
   /** Writes files that the settings name; called with the folder before Postern starts. */
-  readonly prepare?: (folder: string) => Settings;
+  readonly prepare?: (place: { readonly folder: string; readonly hash: HashPassword }) => Settings;
   /** Fills the database before Postern starts; without it there is none. */
   readonly populate?: Populate;
+  /** Starts it so that one can look into it. */
+  readonly hasProbe?: boolean;
 }
 
-/** Adds accounts; `hash` makes a stored password of a scheme, as `postern pw` does. */
-type Populate = (admin: DirectoryAdmin, hash: (password: string, scheme: string) => string) => Promise<void>;
+/** Makes a stored password of a scheme, as `postern pw` does. */
+export type HashPassword = (password: string, scheme: string) => string;
+
+/** Adds accounts. */
+type Populate = (admin: DirectoryAdmin, hash: HashPassword) => Promise<void>;
 
 /** A file system in memory, on Linux: every account is a synced commit, which a disk would do 300 times a second. */
 const MEMORY = '/dev/shm';
@@ -47,16 +55,21 @@ export async function startBenchSite(options: BenchSiteOptions): Promise<BenchSi
     const socketDirectory = join(folder, 'sockets');
     mkdirSync(socketDirectory);
     chownSync(socketDirectory, MAIL_USER.uid, MAIL_USER.gid);
-    const settings = { ...options.settings, ...options.prepare?.(folder) };
+    const settings = options.settings ?? {};
     const postern = new Postern({ folder, socketDirectory, settings });
-    if (options.populate !== undefined) await createDatabase(postern, options.populate);
+    const hash: HashPassword = (password, scheme) =>
+      postern.run(['pw', '--scheme', scheme, '--password-file', '-'], `${password}\n`).trim();
+    if (options.prepare !== undefined) postern.configure({ ...settings, ...options.prepare({ folder, hash }) });
+    if (options.populate !== undefined) await createDatabase(postern, { populate: options.populate, hash });
     const logFile = join(folder, 'postern.log');
-    await postern.start({ logFile });
+    const probe = options.hasProbe === true ? new Probe(postern) : undefined;
+    await postern.start({ logFile, environment: probe?.environment ?? {} });
     return {
       folder,
       postern,
       socket: (service) => join(socketDirectory, service),
       complaints: () => findComplaints(logFile),
+      probe,
       stop: async () => {
         await postern.stop();
         await remove();
@@ -69,7 +82,10 @@ export async function startBenchSite(options: BenchSiteOptions): Promise<BenchSi
 }
 
 /** Makes the database in memory and puts the copy where Postern looks. */
-async function createDatabase(postern: Postern, populate: Populate): Promise<void> {
+async function createDatabase(
+  postern: Postern,
+  { populate, hash }: { readonly populate: Populate; readonly hash: HashPassword },
+): Promise<void> {
   const scratch = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'pt-'));
   try {
     const made = join(scratch, 'postern.db');
@@ -81,9 +97,7 @@ async function createDatabase(postern: Postern, populate: Populate): Promise<voi
       makeDirectory: (source) => new Resolver({ source, recipientDelimiter: '+' }),
     });
     await admin.domains.add(DOMAIN, {});
-    await populate(admin, (password, scheme) =>
-      postern.run(['pw', '--scheme', scheme, '--password-file', '-'], `${password}\n`).trim(),
-    );
+    await populate(admin, hash);
     // The last connection that closes moves what is in the log of the database into it.
     admin.close();
     const path = join(postern.folder, 'postern', 'postern.db');

@@ -1,45 +1,17 @@
 /**
  * The client's side of each protocol as the load generator speaks it: what Postfix would send, and what the answer must
  * begin with. It opens no socket and measures nothing. Text is latin1, one character a byte. facts: what Postfix sends
- * for AUTH, RCPT policy, socketmap, and LMTP with PIPELINING.
+ * for RCPT policy, socketmap, and LMTP with PIPELINING; logins are in `sasl-dialogue.ts`.
  */
 import { formatNetstring } from '../../src/protocol/netstring.ts';
 import { formatSocketmapRequest } from '../../src/protocol/socketmap.ts';
-
-/** Something sent at once, and the beginning of each reply it must bring, in order. */
-export interface Step {
-  readonly send: string;
-  readonly replies: readonly string[];
-}
-
-/** Something sent before the first request, and the beginning of the reply that ends the wait. */
-export interface Hello {
-  readonly send: string;
-  readonly until: string;
-}
-
-export interface Dialogue {
-  readonly hello: readonly Hello[];
-  /** Where the reply that begins at `from` ends; -1 when it is not whole. */
-  readonly findEnd: (text: string, from: number) => number;
-  /** The steps of one request; `serial` is never the same twice. */
-  readonly makeSteps: (serial: number) => readonly Step[];
-  /** Sent after a request that went wrong. */
-  readonly recovery?: Step;
-}
-
-/** One login and what its answer begins with, before the request id. */
-export interface Login {
-  readonly user: string;
-  readonly password: string;
-  readonly expected: 'OK' | 'FAIL';
-}
+import { findLineEnd, type Dialogue, type Step } from './dialogue.ts';
+import { createSaslDialogue, type SaslSettings } from './sasl-dialogue.ts';
 
 /** What the runner tells the generator to speak. */
 export type DialogueSettings =
   | { readonly kind: 'echo' }
-  /** Each login once in this order, then from the beginning. */
-  | { readonly kind: 'sasl'; readonly logins: readonly Login[] }
+  | SaslSettings
   | { readonly kind: 'lookup'; readonly recipients: readonly string[] }
   | { readonly kind: 'policy'; readonly recipients: readonly string[] }
   | { readonly kind: 'probe'; readonly recipients: readonly string[] }
@@ -63,7 +35,7 @@ export function createDialogue(settings: DialogueSettings, connection: number): 
     case 'echo':
       return echo();
     case 'sasl':
-      return sasl(settings.logins, connection);
+      return createSaslDialogue(settings, connection);
     case 'lookup':
       return lookup(settings.recipients);
     case 'policy':
@@ -78,30 +50,6 @@ export function createDialogue(settings: DialogueSettings, connection: number): 
 function echo(): Dialogue {
   const line = `${'x'.repeat(100)}\n`;
   return { hello: [], findEnd: findLineEnd, makeSteps: () => [{ send: line, replies: [line] }] };
-}
-
-function sasl(logins: readonly Login[], connection: number): Dialogue {
-  const prepared = logins.map(({ user, password, expected }) => ({
-    expected,
-    response: Buffer.from(`\0${user}\0${password}`).toString('base64'),
-  }));
-  const parameters = `service=smtp\tnologin\tlip=${SERVER}\trip=${CLIENT}\tsecured`;
-  return {
-    // Dovecot refuses a process id that another connection has.
-    hello: [{ send: `VERSION\t1\t0\nCPID\t${connection}\n`, until: 'DONE' }],
-    findEnd: findLineEnd,
-    makeSteps: (serial) => {
-      const login = prepared[serial % prepared.length];
-      if (login === undefined) throw new RangeError('Cannot log in: no logins');
-      const id = serial + 1;
-      return [
-        {
-          send: `AUTH\t${id}\tPLAIN\t${parameters}\tresp=${login.response}\n`,
-          replies: [`${login.expected}\t${id}\t`],
-        },
-      ];
-    },
-  };
 }
 
 function lookup(recipients: readonly string[]): Dialogue {
@@ -200,11 +148,6 @@ function lmtp({ recipients, messageBytes, runId }: Extract<DialogueSettings, { k
 
 function cycle(requests: readonly (readonly Step[])[]): (serial: number) => readonly Step[] {
   return (serial) => requests[serial % requests.length] ?? [];
-}
-
-function findLineEnd(text: string, from: number): number {
-  const feed = text.indexOf('\n', from);
-  return feed === -1 ? -1 : feed + 1;
 }
 
 /** Policy: an empty line. */

@@ -6,7 +6,7 @@
  * put straight), done (no request left or the connection is gone).
  */
 import { createConnection, type Socket } from 'node:net';
-import type { Dialogue, Step } from './dialogues.ts';
+import type { Dialogue, Step } from './dialogue.ts';
 
 /** What happened on all connections of this process. */
 export interface Tally {
@@ -42,6 +42,7 @@ export class LoadConnection {
   #steps: readonly Step[] = [];
   #stepIndex = 0;
   #replyIndex = 0;
+  #lastReply = '';
   #isWrong = false;
   #startedAt = 0;
   #resolveReady: () => void = () => undefined;
@@ -130,6 +131,7 @@ export class LoadConnection {
       this.#isWrong = true;
     }
     this.#replyIndex += 1;
+    this.#lastReply = reply;
     if (this.#replyIndex < replies.length) return;
     this.#stepIndex += 1;
     if (this.#isWrong || this.#stepIndex === this.#steps.length) this.#finish();
@@ -171,7 +173,8 @@ export class LoadConnection {
 
   #sendStep(): void {
     this.#replyIndex = 0;
-    this.#send(this.#steps[this.#stepIndex]?.send ?? '');
+    const { send } = this.#steps[this.#stepIndex] ?? { send: '' };
+    this.#send(typeof send === 'string' ? send : send(this.#lastReply));
   }
 
   #send(text: string): void {

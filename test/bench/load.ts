@@ -5,7 +5,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { on } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { readCpuMs } from './cpu.ts';
+import { readCpuMs, readMemoryMb } from './cpu.ts';
 import type { DialogueSettings } from './dialogues.ts';
 import { quantile } from './statistics.ts';
 
@@ -54,6 +54,8 @@ export interface LoadResult {
   readonly generatorShare: number;
   /** CPU time of the server for each request, of all its processes and threads; NaN where it was not asked for. */
   readonly serverCpuUs: number;
+  /** Memory of the server when the load ends, of all its processes; NaN where it was not asked for. */
+  readonly serverMemoryMb: number;
 }
 
 /** What a work measures unless it says otherwise. The code of a fresh process takes a second to be compiled. */
@@ -89,7 +91,10 @@ export async function runLoad(job: LoadJob): Promise<LoadResult> {
     await receiveAll();
     const cpuBefore = readServerCpu(job);
     const results = (await receiveAll()).map(parseResult);
-    return summarize(results, readServerCpu(job) - cpuBefore);
+    return {
+      ...summarize(results, readServerCpu(job) - cpuBefore),
+      serverMemoryMb: job.serverPid === undefined ? Number.NaN : readMemoryMb(job.serverPid),
+    };
   } finally {
     clearTimeout(timer);
     for (const generator of generators) generator.kill();
@@ -144,7 +149,7 @@ function parseResult(text: string): GeneratorResult {
   return result;
 }
 
-function summarize(results: readonly GeneratorResult[], serverCpuMs: number): LoadResult {
+function summarize(results: readonly GeneratorResult[], serverCpuMs: number): Omit<LoadResult, 'serverMemoryMb'> {
   const times = results.flatMap((result) => result.times);
   return {
     rate: results.reduce((sum, result) => sum + result.times.length / (result.elapsedMs / 1000), 0),

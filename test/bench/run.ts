@@ -1,5 +1,5 @@
 /**
- * `npm run bench` runs all works, `npm run bench -- NAME...` some of them. First it says on what it runs and how fast the
+ * `npm run bench` runs all works, `npm run bench -- NAME...` some of them, `--short` less of each. First it says on what it runs and how fast the
  * load generator is by itself; a work whose rate comes near that measured the generator. Ends with status 1 when any
  * work had an error.
  */
@@ -8,8 +8,11 @@ import { mkdtempSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { authHashed } from './auth-hashed.ts';
 import { authPlain } from './auth-plain.ts';
+import { authScram } from './auth-scram.ts';
 import { authTiming } from './auth-timing.ts';
+import { authWrong } from './auth-wrong.ts';
 import { lmtp } from './lmtp.ts';
 import { measureCeiling } from './load.ts';
 import { lookup } from './lookup.ts';
@@ -18,11 +21,12 @@ import { probe } from './probe.ts';
 import { formatTable } from './table.ts';
 import { countErrors, describeErrors, tabulateRuns, type Report, type Work } from './work.ts';
 
-const WORKS: readonly Work[] = [authTiming, authPlain, lookup, policy, probe, lmtp];
+const WORKS: readonly Work[] = [authTiming, authPlain, authHashed, authWrong, authScram, lookup, policy, probe, lmtp];
 /** As many as the work with the most. */
 const CEILING_CONNECTIONS = 50;
 
-const wanted = process.argv.slice(2);
+const isShort = process.argv.includes('--short');
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--short');
 const unknown = wanted.filter((name) => !WORKS.some((work) => work.name === name));
 
 if (unknown.length > 0) {
@@ -39,7 +43,7 @@ async function runWorks(works: readonly Work[]): Promise<boolean> {
   let isClean = printReport('generator: its ceiling, against a server that only echoes', await reportCeiling());
   for (const { name, about, run } of works) {
     try {
-      isClean = printReport(`${name}: ${about}`, await run()) && isClean;
+      isClean = printReport(`${name}: ${about}`, await run({ isShort })) && isClean;
     } catch (error) {
       // The other works can still tell something.
       console.error(`\n${name} failed: ${inspect(error)}`);

@@ -7,7 +7,12 @@ export interface Work {
   readonly name: string;
   /** What is measured, in one line. */
   readonly about: string;
-  readonly run: () => Promise<Report>;
+  readonly run: (options: RunOptions) => Promise<Report>;
+}
+
+export interface RunOptions {
+  /** Fewer and shorter runs: whether it works, and about how fast. */
+  readonly isShort: boolean;
 }
 
 export interface Report {
@@ -26,13 +31,14 @@ export interface Run {
 /** The rates and times of runs, in their order. */
 export function tabulateRuns(runs: readonly Run[]): Table {
   return {
-    head: ['side', 'per second', 'p50 ms', 'p99 ms', 'CPU us each', 'errors', 'generator'],
+    head: ['side', 'per second', 'p50 ms', 'p99 ms', 'CPU us each', 'memory MB', 'errors', 'generator'],
     rows: runs.map(({ side, result }) => [
       side,
       formatNumber(result.rate, 0),
       formatNumber(result.p50Ms, 3),
       formatNumber(result.p99Ms, 3),
       Number.isNaN(result.serverCpuUs) ? '-' : formatNumber(result.serverCpuUs, 1),
+      Number.isNaN(result.serverMemoryMb) ? '-' : formatNumber(result.serverMemoryMb, 0),
       String(result.errorCount),
       `${formatNumber(result.generatorShare * 100, 0)} %`,
     ]),

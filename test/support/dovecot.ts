@@ -18,7 +18,12 @@ export interface DovecotOptions {
   readonly home: string;
   readonly location?: string;
   /** The users of a passwd-file log in, over this socket of Dovecot's auth service too. */
-  readonly auth?: { readonly socket: string; readonly passwdFile: string };
+  readonly auth?: {
+    readonly socket: string;
+    readonly passwdFile: string;
+    /** Further lines of dovecot.conf. */
+    readonly settings?: string;
+  };
 }
 
 /** Without a passwd-file every user has it: passwords are Postern's subject, not Dovecot's. */
@@ -134,8 +139,9 @@ const STATIC_PASSDB = `passdb {
   args = password=${PASSWORD}
 }`;
 
-function passwdFilePassdb({ socket, passwdFile }: { socket: string; passwdFile: string }): string {
-  return `passdb {
+function passwdFilePassdb({ socket, passwdFile, settings = '' }: NonNullable<DovecotOptions['auth']>): string {
+  return `${settings}
+passdb {
   driver = passwd-file
   args = ${passwdFile}
 }

@@ -1,0 +1,142 @@
+/**
+ * Works about logins: one kind of load on Postern and on a private Dovecot in turn, with the same users in the same
+ * passwd-file, so that a slow moment of the machine hits both. Without root there is no Dovecot and Postern runs alone.
+ */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startDovecot } from '../support/dovecot.ts';
+import type { ProbeReport } from '../support/probe.ts';
+import type { Settings } from '../support/postern.ts';
+import { makeAddresses, PASSWORD, withBenchSite, type BenchSite, type HashPassword } from './bench-site.ts';
+import { runLoad, SHORT, type LoadJob, type LoadResult } from './load.ts';
+import type { Login, SaslSettings } from './sasl-dialogue.ts';
+import { median } from './statistics.ts';
+import { formatNumber } from './table.ts';
+import { reportRuns, type Report, type Run, type RunOptions, type Work } from './work.ts';
+
+export interface BesideOptions {
+  readonly name: string;
+  readonly about: string;
+  readonly users: number;
+  /** The stored password of all users. */
+  readonly store: (hash: HashPassword) => string;
+  readonly mechanism: SaslSettings['mechanism'];
+  /** What is asked, given the users of the file. */
+  readonly makeLogins?: (users: readonly string[]) => readonly Login[];
+  readonly origin?: SaslSettings['origin'];
+  /** Each user logs in once before anything is measured. */
+  readonly knowsUsers?: boolean;
+  readonly settings?: Settings;
+  /** Lines of dovecot.conf. */
+  readonly dovecot?: string;
+  /** Says how long the event loop was held up meanwhile. */
+  readonly watchesLoop?: boolean;
+}
+
+const CONNECTIONS = 50;
+const ROUNDS = 3;
+const NEEDS_ROOT = 'Without Dovecot: it starts only as root';
+/** DESIGN 1.4. */
+const MAX_DELAY_MS = 20;
+
+/** Logins of these users with their own password. */
+export function rightLogins(users: readonly string[]): Login[] {
+  return users.map((user) => ({ user, password: PASSWORD, expected: 'OK' }));
+}
+
+/** Makes the work. */
+export function createBesideWork(options: BesideOptions): Work {
+  const { name, about, users: count, store, settings, watchesLoop } = options;
+  const users = makeAddresses('user', count);
+  return {
+    name,
+    about: `${about}, ${formatNumber(count, 0)} users in a passwd-file, ${CONNECTIONS} connections, beside Dovecot`,
+    run: ({ isShort }: RunOptions) =>
+      withBenchSite(
+        {
+          settings: settings ?? {},
+          hasProbe: watchesLoop === true,
+          prepare: ({ folder, hash }) => {
+            const path = join(folder, 'users');
+            const stored = store(hash);
+            writeFileSync(path, users.map((user) => `${user}:${stored}::::::\n`).join(''));
+            chmodSync(path, 0o644);
+            const driver = { driver: 'passwd-file', path };
+            return { 'passdb users': driver, 'userdb users': driver };
+          },
+        },
+        (site) => measure(site, { ...options, rounds: isShort ? 1 : ROUNDS, names: users }),
+      ),
+  };
+}
+
+type Measured = BesideOptions & { readonly rounds: number; readonly names: readonly string[] };
+
+async function measure(site: BenchSite, options: Measured): Promise<Report> {
+  const { rounds, names } = options;
+  const postern = makeJob(options, { path: site.socket('auth'), serverPid: site.postern.pid });
+  if (options.knowsUsers === true) {
+    await runLoad({ ...postern, connections: 1, limit: { kind: 'requests', count: names.length } });
+  }
+  const delays: ProbeReport[] = [];
+  const runPostern = async (): Promise<Run> => {
+    await site.probe?.read();
+    const result = await runLoad(postern);
+    if (site.probe !== undefined) delays.push(await site.probe.read());
+    return { side: 'Postern', result };
+  };
+  if (process.getuid?.() !== 0) {
+    const runs: Run[] = [];
+    for (let round = 0; round < rounds; round++) runs.push(await runPostern());
+    return reportRuns(runs, [NEEDS_ROOT, ...describeDelays(delays), ...site.complaints()]);
+  }
+  const socket = join(site.folder, 'dovecot-auth');
+  const dovecot = await startDovecot({
+    folder: join(site.folder, 'dovecot'),
+    home: site.postern.home,
+    auth: { socket, passwdFile: join(site.folder, 'users'), settings: options.dovecot ?? '' },
+  });
+  try {
+    const runs: Run[] = [];
+    const other = makeJob(options, { path: socket, serverPid: dovecot.pid });
+    for (let round = 0; round < rounds; round++) {
+      runs.push(await runPostern(), { side: 'Dovecot', result: await runLoad(other) });
+    }
+    const notes = [...compareSides(runs), ...describeDelays(delays), ...dovecot.complaints(), ...site.complaints()];
+    return reportRuns(runs, notes);
+  } finally {
+    await dovecot.stop();
+  }
+}
+
+function makeJob(options: Measured, server: { readonly path: string; readonly serverPid: number }): LoadJob {
+  const { mechanism, makeLogins = rightLogins, origin = 'one client', names } = options;
+  const dialogue = { kind: 'sasl', mechanism, logins: makeLogins(names), origin } as const;
+  return { ...server, dialogue, connections: CONNECTIONS, limit: SHORT };
+}
+
+/** Each run of Postern against the one of Dovecot after it. */
+function compareSides(runs: readonly Run[]): string[] {
+  const findRatios = (figure: (result: LoadResult) => number): number[] => {
+    const of = (name: string): number[] => runs.filter(({ side }) => side === name).map(({ result }) => figure(result));
+    const others = of('Dovecot');
+    return of('Postern').map((value, i) => value / (others[i] ?? Number.NaN));
+  };
+  return [
+    `Postern does ${describeRatios(findRatios(({ rate }) => rate))} x the logins of Dovecot`,
+    `and takes ${describeRatios(findRatios(({ serverCpuUs }) => serverCpuUs))} x its CPU time for each`,
+  ];
+}
+
+/** The middle one, and all of them as the spread. */
+function describeRatios(ratios: readonly number[]): string {
+  return `${formatNumber(median(ratios), 2)} (${ratios.map((ratio) => formatNumber(ratio, 2)).join(', ')})`;
+}
+
+function describeDelays(delays: readonly ProbeReport[]): string[] {
+  return delays.map(({ delayP50Ms, delayP99Ms, delayMaxMs }) => {
+    const figures = [delayP50Ms, delayP99Ms, delayMaxMs].map((ms) => formatNumber(ms, 2));
+    const isLate = delayP99Ms > MAX_DELAY_MS ? `: OVER ${MAX_DELAY_MS}` : '';
+    return `Postern's event loop was held up p50 ${figures[0]}, p99 ${figures[1]}, most ${figures[2]} ms${isLate}`;
+  });
+}
