@@ -113,10 +113,12 @@ describe('makeCredential()', () => {
   });
 });
 
+function invent(username: string, scheme: ProofScheme, key = KEY): string {
+  return dataOf(inventCredential({ username, scheme }, key));
+}
+
 describe('inventCredential()', () => {
   it('is the same at every attempt, and another for each user, scheme and key', () => {
-    const invent = (username: string, scheme: ProofScheme, key = KEY) =>
-      dataOf(inventCredential({ username, scheme }, key));
     const seen = new Set<string>();
     for (const scheme of SCHEMES) {
       assert.equal(invent('bob', scheme), invent('bob', scheme));
