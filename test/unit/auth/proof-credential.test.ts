@@ -17,9 +17,9 @@ class CountingHasher implements Pick<Hasher, 'deriveScram'> {
   readonly asked: { password: string; parameters: ScramParameters }[] = [];
   isBusy = false;
 
-  async deriveScram(password: Buffer, parameters: ScramParameters): Promise<string> {
+  async deriveScram(password: Buffer, parameters: ScramParameters): Promise<string | undefined> {
     this.asked.push({ password: password.toString(), parameters });
-    if (this.isBusy) return 'busy';
+    if (this.isBusy) return undefined;
     const { algorithm, salt, iterations } = parameters;
     const bytes = createHash(algorithm).digest().length;
     const salted = pbkdf2Sync(password, salt, iterations, bytes, algorithm);
