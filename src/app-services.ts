@@ -2,6 +2,7 @@
  * The part of `app.ts` that builds the five services and the login core, each from its slice of the configuration and
  * the ports it needs.
  */
+import { createLimits, type Limits } from './app-limits.ts';
 import type { AccountUpdates } from './auth/account-updates.ts';
 import { PasswordAuthenticator } from './auth/authenticator.ts';
 import type { HashPool } from './auth/hash-pool.ts';
@@ -45,6 +46,7 @@ export interface Services {
   readonly running: ReadonlyMap<string, RunningService>;
   readonly sasl: SaslService;
   readonly hasher: HashPool;
+  readonly limits: Limits;
 }
 
 /** A slice that every service has which Postfix speaks to. */
@@ -59,7 +61,8 @@ interface ListenSlice {
 export function createServices(parts: ServiceParts): Services {
   const { config } = parts;
   const hasher = createHasher(config, parts.logger);
-  const sasl = createSasl(parts, hasher);
+  const limits = createLimits({ ...parts, countQueuedHashes: () => hasher.queuedCount });
+  const sasl = createSasl(parts, { hasher, limits });
   const all: readonly (readonly [
     name: 'sasl' | 'policy' | 'lmtp' | 'lookup' | 'http',
     service: Service & { counters: object },
@@ -68,10 +71,13 @@ export function createServices(parts: ServiceParts): Services {
   const running = on.map(
     ([name, service]) => [name, { service, endpoints: config[name].listen, counters: service.counters }] as const,
   );
-  return { running: new Map(running), sasl, hasher };
+  return { running: new Map(running), sasl, hasher, limits };
 }
 
-function createSasl({ config, logger, passed, users }: ServiceParts, hasher: HashPool): SaslService {
+function createSasl(
+  { config, logger, passed, users }: ServiceParts,
+  { hasher, limits }: { hasher: HashPool; limits: Limits },
+): SaslService {
   const { auth } = config;
   const authenticator = new PasswordAuthenticator(
     {
@@ -87,7 +93,7 @@ function createSasl({ config, logger, passed, users }: ServiceParts, hasher: Has
   const { mechanisms, failureDelayMs, realms } = auth;
   const { hostname } = config.postern;
   const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs, realms, hostname };
-  return new SaslService(options, { authenticator, logger });
+  return new SaslService(options, { authenticator, slots: limits.slots, logger });
 }
 
 /** Policy and LMTP stand on the same facts: what the one lets in, the other takes. */

@@ -60,6 +60,7 @@ export function createApp(options: AppOptions): App {
     new Map<string, ControlHandler>([
       ['reload', (request) => reload({ accept: request['accept'] === true })],
       ['status', () => Promise.resolve(describeStatus(options, services))],
+      ...services.limits.handlers,
     ]),
     logger.child({ service: 'control' }),
   );
@@ -82,9 +83,11 @@ export function createApp(options: AppOptions): App {
       undos.push('updates', () => updates.stop());
       undos.push('hashes', () => services.hasher.stop());
       undos.push('mail', () => mail.stop());
+      undos.push('penalties', () => services.limits.keeper?.stop());
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));
       await Promise.all([
         services.hasher.start(),
+        services.limits.keeper?.start(),
         mail.store.start(),
         startControl(control, logger),
         ...[...users.files.values()].map((file) => file.reload({ accept: false })),
@@ -183,5 +186,6 @@ function describeStatus({ config, version }: AppOptions, services: Services): Co
     uptimeSeconds: Math.round(process.uptime()),
     residentMegabytes: Math.round(process.memoryUsage.rss() / 1024 ** 2),
     services: Object.fromEntries(running),
+    limits: services.limits.describe(),
   };
 }

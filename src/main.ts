@@ -8,6 +8,7 @@ import { createCliTools, createDomainList, createHasherLoan, createMailRootsAcce
 import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
+import { authPenaltiesVerb } from './cli/auth-penalties.ts';
 import { authVerbs } from './cli/auth-verbs.ts';
 import { appPasswordVerb } from './cli/app-password.ts';
 import { checkVerb } from './cli/check.ts';
@@ -58,7 +59,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     accountVerb(tools),
     appPasswordVerb(tools),
     aliasVerb(tools),
-    authVerbs([]),
+    authVerbs([authPenaltiesVerb(askControl)]),
     userVerb(tools),
     mailboxVerb(createMailRootsAcceptance(openVerbLog)),
     pwVerb(createHasherLoan(openVerbLog)),

@@ -5,7 +5,7 @@
 import type { HashPriority } from './hasher.ts';
 
 export interface Attempt {
-  /** The name after formatting; existing or not. */
+  /** The name after formatting, the same before and after the verdict; existing or not. */
   readonly user: string;
   /** Client address; empty attempts are not counted. */
   readonly remoteAddress: string;

@@ -71,7 +71,7 @@ export class DelaySlots {
   /** Ends every wait now, and lets nobody wait from now on: a stop must not wait for the slow. */
   releaseAll(): void {
     this.#isReleased = true;
-    for (const held of [...this.#held]) {
+    for (const held of this.#held) {
       this.#drop(held);
       held.done();
     }

@@ -9,8 +9,7 @@ import { createHmac } from 'node:crypto';
 import type { Hasher, HashOptions } from './hasher.ts';
 import type { Claim, Credential, ProofScheme } from './login.ts';
 import { preparePassword } from './saslprep.ts';
-import type { Encoding } from './schemes/scheme.ts';
-import { decodeText } from './schemes/stored-password.ts';
+import { decodeText, type Encoding } from './schemes.ts';
 
 /** Dovecot's, and the least RFC 5802 allows. */
 const ITERATIONS = 4096;
@@ -84,7 +83,7 @@ export async function makeCredential(
     iterations: ITERATIONS,
   };
   const data = await hasher.deriveScram(preparePassword(plain ?? NOBODYS_PASSWORD), parameters, options);
-  if (data === undefined) return { kind: 'busy' };
+  if (data === 'busy') return { kind: 'busy' };
   if (plain !== undefined) return { kind: 'stored', credential: { kind: 'verifier', data } };
   return fitting === undefined
     ? { kind: 'invented', credential: inventCredential(claim, key) }

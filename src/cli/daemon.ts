@@ -7,11 +7,11 @@ import { describeError } from '../core/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { CliContext, Verb } from './program.ts';
 
+/** What the daemon is asked; everything beside `verb` is the verb's own. */
+export type DaemonRequest = Readonly<Record<string, unknown>> & { readonly verb: string };
+
 /** One question to the daemon; rejects when nobody answers. */
-export type AskDaemon = (
-  socketPath: string,
-  request: { readonly verb: string; readonly accept?: boolean },
-) => Promise<DaemonReply>;
+export type AskDaemon = (socketPath: string, request: DaemonRequest) => Promise<DaemonReply>;
 
 export type DaemonReply = Readonly<Record<string, unknown>> & { readonly ok: boolean };
 
@@ -26,7 +26,7 @@ export function daemonVerbs(ask: AskDaemon): Verb {
       .option('--accept', 'take a users file over even if half of its users are gone (RULES 6)')
       .option('--json', 'print the reply as JSON')
       .action(async (options: { accept?: boolean; json?: boolean }) => {
-        const reply = await askOrFail(context, ask, { verb: 'reload', accept: options.accept === true });
+        const reply = await askDaemonOrFail(context, ask, { verb: 'reload', accept: options.accept === true });
         if (reply !== undefined) print(context, reply, { isJson: options.json === true });
       });
     program
@@ -34,16 +34,17 @@ export function daemonVerbs(ask: AskDaemon): Verb {
       .description('what runs, what listens, and how much it has done')
       .option('--json', 'print the reply as JSON')
       .action(async (options: { json?: boolean }) => {
-        const reply = await askOrFail(context, ask, { verb: 'status' });
+        const reply = await askDaemonOrFail(context, ask, { verb: 'status' });
         if (reply !== undefined) print(context, reply, { isJson: options.json === true });
       });
   };
 }
 
-async function askOrFail(
+/** Asks the daemon of the configuration; undefined, said and with an exit code, when nobody answers. */
+export async function askDaemonOrFail(
   context: CliContext,
   ask: AskDaemon,
-  request: { readonly verb: string; readonly accept?: boolean },
+  request: DaemonRequest,
 ): Promise<DaemonReply | undefined> {
   const path = join(context.loadConfig().postern.stateDir, CONTROL_SOCKET);
   try {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { findNetworkPrefix } from '../../../src/auth/network-prefix.ts';
+import { findNetworkPrefix, formatSite } from '../../../src/auth/network-prefix.ts';
 
 describe('findNetworkPrefix()', () => {
   const cases: [string, string, string][] = [
@@ -23,7 +23,9 @@ describe('findNetworkPrefix()', () => {
   ];
   for (const [address, network, site] of cases) {
     it(`says ${network} and ${site} for ${address}`, () => {
-      assert.deepEqual(findNetworkPrefix(address), { network, site });
+      const prefix = findNetworkPrefix(address);
+      assert.deepEqual([prefix?.network, prefix?.site], [network, site]);
+      assert.equal(formatSite(prefix?.siteNumber ?? Number.NaN), site);
     });
   }
 
@@ -53,6 +55,12 @@ describe('findNetworkPrefix()', () => {
     });
   }
 
+  for (const number of [-1, 0.5, Number.NaN, 2 ** 24, 2 ** 48 - 1, 2 ** 49, Infinity]) {
+    it(`formatSite() knows no site ${number}`, () => {
+      assert.equal(formatSite(number), undefined);
+    });
+  }
+
   it('finds one for exactly what is an address, and the same for every way to write it', () => {
     fc.assert(
       fc.property(fc.ipV6(), (address) => {
@@ -66,7 +74,9 @@ describe('findNetworkPrefix()', () => {
         const long = groups.map((group) => group.toString(16).padStart(4, '0')).join(':');
         const short = new URL(`http://[${long}]`).hostname.slice(1, -1);
         assert.deepEqual(findNetworkPrefix(short), findNetworkPrefix(long));
-        assert.ok(isIP(findNetworkPrefix(long)?.network.replace(/\/\d+$/, '') ?? '') > 0);
+        const { network, site, siteNumber } = findNetworkPrefix(long) ?? {};
+        assert.ok(isIP(network?.replace(/\/\d+$/, '') ?? '') > 0);
+        assert.equal(formatSite(siteNumber ?? Number.NaN), site);
       }),
     );
   });
