@@ -112,9 +112,9 @@ export class PasswordAuthenticator implements Authenticator {
 
   async #decide(login: PasswordLogin, context: LoginContext): Promise<LoginOutcome> {
     if (this.#isPlaintextForbidden(context)) return rejected('plaintext', undefined);
-    if (login.authorizationId !== undefined) return rejected('authorization-id', undefined);
     const username = formatUsername(login.username, this.#options.usernameFormat, context);
     if (username === undefined) return rejected('bad-username', undefined);
+    if (login.authorizationId !== undefined) return rejected('authorization-id', username);
     return this.#askChain({ username, password: login.password, context });
   }
 

@@ -1,14 +1,19 @@
 /**
- * The hasher of the whole process: fast schemes at once on the event loop, slow ones in worker threads. Knows no
- * users and caches nothing.
+ * The hasher of the whole process: fast schemes at once on the event loop, slow ones in worker threads. What a hash
+ * costs is looked at before it is computed. Knows no users and caches nothing.
  */
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Logger } from '../core/logger.ts';
-import { hashFast, verifyFast } from './fast-schemes.ts';
-import type { Hasher, HashVerdict, ScramParameters } from './hasher.ts';
-import { HashWorkers } from './hash-workers.ts';
-import { findScheme, isSlow, parseStoredPassword, type Scheme } from './schemes.ts';
+import type { Hasher, HashOptions, HashVerdict, NewHashOptions, ScramParameters } from './hasher.ts';
+import { HashWorkers, type HashAnswer, type HashRequest } from './hash-workers.ts';
+import { preparePassword } from './saslprep.ts';
+import { hashFast, verifyFast } from './schemes/fast.ts';
+import { makeDecoy, planHash } from './schemes/new-hash.ts';
+import { findScheme, isSlow, type Scheme } from './schemes/scheme.ts';
+import { estimateScramMs } from './schemes/scram.ts';
+import { parseStoredPassword, type StoredPassword } from './schemes/stored-password.ts';
+import { isLocked, readWork } from './schemes/stored-work.ts';
+import { isBearable, type HashWork } from './schemes/work.ts';
 
 export interface HashPoolOptions {
   /** Scheme of new passwords, and whose time an unknown user costs (RULES 40). */
@@ -29,15 +34,16 @@ const DEADLINE_MS = 6000;
 
 export class HashPool implements Hasher {
   readonly #scheme: Scheme;
+  /** A hash nobody's password has, of exactly the cost of a new one; none for a scheme that costs nothing. */
+  readonly #decoy: string | undefined;
   readonly #workers: HashWorkers;
   readonly #logger: Logger;
-  /** A hash nobody's password has, of exactly the cost of a new one; made at its first use. */
-  #decoy: Promise<string> | undefined;
 
   constructor(options: HashPoolOptions) {
     const scheme = findScheme(options.defaultScheme);
     if (scheme === undefined) throw new RangeError(`Cannot hash with scheme "${options.defaultScheme}": not known`);
     this.#scheme = scheme;
+    this.#decoy = makeDecoy(scheme);
     this.#logger = options.logger;
     this.#workers = new HashWorkers({
       workerCount: options.workerCount ?? availableParallelism(),
@@ -66,50 +72,83 @@ export class HashPool implements Hasher {
     return this.#workers.stop();
   }
 
-  async verify(password: Buffer, stored: string): Promise<HashVerdict> {
+  async verify(password: Buffer, stored: string, options: HashOptions = {}): Promise<HashVerdict> {
     const parsed = parseStoredPassword(stored);
     if (parsed === undefined) return 'unusable';
-    if (!isSlow(parsed.scheme)) return verifyFast(password, parsed);
-    const answer = await this.#workers.submit({ kind: 'verify', password: copy(password), stored });
-    if (answer === 'busy') return 'busy';
-    if (answer.kind === 'verdict') return answer.verdict;
-    if (answer.kind === 'fault') this.#logger.error('hash.worker-fault', { reason: answer.reason });
-    return 'busy';
+    if (!isSlow(parsed.scheme)) return verifyFast({ password, user: options.user }, parsed);
+    // Nothing can match, and finding that out must take as long as for anybody else (RULES 40).
+    if (isLocked(parsed)) return this.spend(password, options);
+    const work = judgeWork(parsed, password.length);
+    if (typeof work === 'string') return work;
+    const { memoryKib } = work;
+    for (const candidate of listCandidates(password, parsed.scheme)) {
+      const request = { kind: 'verify', password: candidate.toString('latin1'), stored } as const;
+      const verdict = this.#readVerdict(await this.#workers.submit(request, { ...options, memoryKib }));
+      if (verdict !== 'mismatch') return verdict;
+    }
+    return 'mismatch';
   }
 
-  async spend(password: Buffer): Promise<HashVerdict> {
-    this.#decoy ??= this.hash(Buffer.from('decoy'));
+  async spend(password: Buffer, options: HashOptions = {}): Promise<HashVerdict> {
+    return this.#decoy === undefined ? 'mismatch' : this.verify(password, this.#decoy, options);
+  }
+
+  async hash(password: Buffer, scheme?: string, options: NewHashOptions = {}): Promise<string> {
+    const chosen = scheme === undefined ? this.#scheme : findScheme(scheme);
+    if (chosen === undefined) throw new RangeError(`Cannot hash with scheme "${scheme ?? ''}": not known`);
+    const { rounds, memoryKib } = planHash(password, { scheme: chosen, rounds: options.rounds });
+    if (!isSlow(chosen)) return hashFast({ password, user: options.user }, chosen);
+    const prepared = chosen.kind === 'scram' ? preparePassword(password) : password;
+    const request = { kind: 'hash', password: prepared.toString('latin1'), scheme: chosen.name, rounds } as const;
+    const made = await this.#make(request, { priority: options.priority, memoryKib });
+    if (made === undefined) throw new Error('Cannot hash password: the hash queue is full');
+    return made;
+  }
+
+  async deriveScram(
+    password: Buffer,
+    { algorithm, salt, iterations }: ScramParameters,
+    options: HashOptions = {},
+  ): Promise<string | undefined> {
+    if (!isBearable({ signature: '', estimatedMs: estimateScramMs(iterations), memoryKib: 0 })) {
+      throw new RangeError(`Cannot derive SCRAM keys with ${iterations} iterations: too many`);
+    }
+    const bytes = { password: password.toString('latin1'), salt: salt.toString('latin1') };
+    const request = { kind: 'scram', algorithm, iterations, ...bytes } as const;
     try {
-      return await this.verify(password, await this.#decoy);
-    } catch {
-      // The queue was full: the next one tries again.
-      this.#decoy = undefined;
-      return 'busy';
+      return await this.#make(request, options);
+    } catch (error) {
+      this.#logger.error('hash.worker-fault', { err: error });
+      return undefined;
     }
   }
 
-  /** Rejects with RangeError for a scheme that is not known, with Error when the queue is full. */
-  async hash(password: Buffer, scheme?: string): Promise<string> {
-    const chosen = scheme === undefined ? this.#scheme : findScheme(scheme);
-    if (chosen === undefined) throw new RangeError(`Cannot hash with scheme "${scheme ?? ''}": not known`);
-    if (!isSlow(chosen)) return hashFast(password, chosen);
-    const answer = await this.#workers.submit({ kind: 'hash', password: copy(password), scheme: chosen.name });
-    if (answer === 'busy') throw new Error('Cannot hash password: the hash queue is full');
-    if (answer.kind === 'hash') return answer.stored;
-    throw new Error(answer.kind === 'fault' ? answer.reason : 'Cannot hash password: unexpected answer');
+  #readVerdict(answer: HashAnswer): HashVerdict {
+    if (typeof answer === 'string') return answer;
+    this.#logger.error('hash.worker-fault', { reason: 'fault' in answer ? answer.fault : 'unexpected answer' });
+    return 'busy';
   }
 
-  deriveScram(password: Buffer, { algorithm, salt, iterations }: ScramParameters): Promise<string | 'busy'> {
-    const bytes = createHash(algorithm).digest().length;
-    const salted = pbkdf2Sync(password, salt, iterations, bytes, algorithm);
-    const clientKey = createHmac(algorithm, salted).update('Client Key').digest();
-    const storedKey = createHash(algorithm).update(clientKey).digest('base64');
-    const serverKey = createHmac(algorithm, salted).update('Server Key').digest('base64');
-    return Promise.resolve([iterations, salt.toString('base64'), storedKey, serverKey].join(','));
+  async #make(request: HashRequest, options: HashOptions & { memoryKib?: number }): Promise<string | undefined> {
+    const answer = await this.#workers.submit(request, options);
+    if (answer === 'busy') return undefined;
+    if (typeof answer !== 'string' && 'text' in answer) return answer.text;
+    throw new Error(typeof answer === 'string' ? 'Cannot hash password: unexpected answer' : answer.fault);
   }
 }
 
-/** Node's small Buffers share one slab, and cloning a part of it to a worker would copy all of it. */
-function copy(password: Buffer): Uint8Array {
-  return new Uint8Array(password);
+/** What the hash costs; `unusable` when nobody can bear it, `busy` when only a password this long makes it so. */
+function judgeWork(stored: StoredPassword, passwordBytes: number): HashWork | 'unusable' | 'busy' {
+  const work = readWork(stored, passwordBytes);
+  if (work === undefined) return 'unusable';
+  if (isBearable(work)) return work;
+  const least = readWork(stored, 0);
+  return least !== undefined && isBearable(least) ? 'busy' : 'unusable';
+}
+
+/** SCRAM keys are those of the prepared password; Dovecot makes them of the bytes as they are. */
+function listCandidates(password: Buffer, { kind }: Scheme): readonly Buffer[] {
+  if (kind !== 'scram') return [password];
+  const prepared = preparePassword(password);
+  return prepared.equals(password) ? [password] : [prepared, password];
 }

@@ -5,9 +5,11 @@
 import { parentPort } from 'node:worker_threads';
 import { describeError } from '../core/errors.ts';
 import type { HashAnswer, HashJob, HashRequest } from './hash-workers.ts';
-import { openLibcrypt } from './libcrypt.ts';
-import { findScheme, parseStoredPassword } from './schemes.ts';
-import { hashSlow, verifySlow } from './slow-schemes.ts';
+import { openLibcrypt } from './schemes/libcrypt.ts';
+import { findScheme } from './schemes/scheme.ts';
+import { deriveScramData } from './schemes/scram.ts';
+import { hashSlow, verifySlow } from './schemes/slow.ts';
+import { parseStoredPassword } from './schemes/stored-password.ts';
 
 const libcrypt = openLibcrypt();
 
@@ -18,18 +20,25 @@ parentPort?.postMessage('ready');
 
 function answer(request: HashRequest): HashAnswer {
   try {
-    // Structured cloning turns a Buffer into a bare Uint8Array.
-    const password = Buffer.from(request.password.buffer, request.password.byteOffset, request.password.byteLength);
-    if (request.kind === 'verify') {
-      const stored = parseStoredPassword(request.stored);
-      return { kind: 'verdict', verdict: stored === undefined ? 'unusable' : verifySlow(password, stored, libcrypt) };
+    const password = Buffer.from(request.password, 'latin1');
+    switch (request.kind) {
+      case 'verify': {
+        const stored = parseStoredPassword(request.stored);
+        return stored === undefined ? 'unusable' : verifySlow(password, stored, libcrypt);
+      }
+      case 'hash': {
+        const scheme = findScheme(request.scheme);
+        if (scheme === undefined) throw new RangeError(`Cannot hash with scheme "${request.scheme}": not known`);
+        return { text: hashSlow(password, { scheme, rounds: request.rounds, libcrypt }) };
+      }
+      case 'scram': {
+        const { algorithm, iterations } = request;
+        return {
+          text: deriveScramData(password, { algorithm, salt: Buffer.from(request.salt, 'latin1'), iterations }),
+        };
+      }
     }
-    const scheme = findScheme(request.scheme);
-    const stored = scheme === undefined ? undefined : hashSlow(password, scheme, libcrypt);
-    return stored === undefined
-      ? { kind: 'fault', reason: 'Cannot hash password: no library for this scheme' }
-      : { kind: 'hash', stored };
   } catch (error) {
-    return { kind: 'fault', reason: describeError(error) };
+    return { fault: describeError(error) };
   }
 }

@@ -5,15 +5,25 @@
  *
  * A job is queued, then in a worker, then answered. It is answered `busy` when the queue is full, its deadline
  * passes, or its worker dies; a late result is thrown away. A slot whose worker died waits (back-off), then gets
- * a new one.
+ * a new one. All jobs that run at a time share MAX_MEMORY_KIB.
  */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../core/logger.ts';
-import type { HashVerdict } from './hasher.ts';
+import { HashQueue, type Waiting } from './hash-queue.ts';
+import type { HashPriority, HashVerdict } from './hasher.ts';
+import { MAX_MEMORY_KIB } from './schemes/work.ts';
 
+/** Bytes travel as latin1 text: cloning a string to another thread costs a third of what a Uint8Array does. */
 export type HashRequest =
-  | { readonly kind: 'verify'; readonly password: Uint8Array; readonly stored: string }
-  | { readonly kind: 'hash'; readonly password: Uint8Array; readonly scheme: string };
+  | { readonly kind: 'verify'; readonly password: string; readonly stored: string }
+  | { readonly kind: 'hash'; readonly password: string; readonly scheme: string; readonly rounds: number }
+  | {
+      readonly kind: 'scram';
+      readonly password: string;
+      readonly algorithm: 'sha1' | 'sha256';
+      readonly salt: string;
+      readonly iterations: number;
+    };
 
 /** What goes to a worker. */
 export interface HashJob {
@@ -21,14 +31,12 @@ export interface HashJob {
   readonly request: HashRequest;
 }
 
-export type HashAnswer =
-  | { readonly kind: 'verdict'; readonly verdict: HashVerdict }
-  | { readonly kind: 'hash'; readonly stored: string }
-  | { readonly kind: 'fault'; readonly reason: string };
+/** A verdict, a text made, or why there is none. */
+export type HashAnswer = HashVerdict | { readonly text: string } | { readonly fault: string };
 
 export interface HashWorkersOptions {
   readonly workerCount: number;
-  /** Jobs that may wait; one more is answered `busy` at once. */
+  /** Jobs that may wait, half as many known ones on top; one more is answered `busy` at once. */
   readonly maxQueued: number;
   /** Longest time from `submit` to an answer. */
   readonly deadlineMs: number;
@@ -37,20 +45,34 @@ export interface HashWorkersOptions {
   readonly workerUrl?: URL;
 }
 
+export interface SubmitOptions {
+  readonly priority?: HashPriority | undefined;
+  /** A shorter time for this one. */
+  readonly deadlineMs?: number | undefined;
+  /** What it takes while it runs. */
+  readonly memoryKib?: number | undefined;
+}
+
 interface Pending {
   readonly request: HashRequest;
-  readonly settle: (answer: HashAnswer | 'busy') => void;
+  readonly memoryKib: number;
+  readonly settle: (answer: HashAnswer) => void;
 }
 
 interface Slot {
   worker: Worker | undefined;
   readonly jobs: Map<number, Pending>;
+  /** When the worker began with its first job, and whether it gets a second one meanwhile. */
+  startedAt: number;
+  isQuick: boolean;
   restartDelayMs: number;
   restartTimer: NodeJS.Timeout | undefined;
 }
 
 /** Two, so that a worker finds its next job without waiting for the main thread's turn. */
 const JOBS_PER_WORKER = 2;
+/** A job this long makes the wait for the main thread nothing, and its follower's wait in the worker too long. */
+const QUICK_MS = 20;
 const FIRST_RESTART_DELAY_MS = 250;
 const MAX_RESTART_DELAY_MS = 30_000;
 /** A worker loads three native libraries; one that takes longer hangs. */
@@ -61,7 +83,10 @@ const WORKER_URL = new URL('./hash-worker.js', import.meta.url);
 export class HashWorkers {
   readonly #options: HashWorkersOptions;
   readonly #slots: Slot[] = [];
-  #queue: Pending[] = [];
+  readonly #queue: HashQueue<Pending>;
+  #memoryKib = 0;
+  /** One that waits until enough memory is free: no other that takes any goes before it. */
+  #starved: Pending | undefined;
   #lastId = 0;
   #isStopped = true;
   /** Jobs answered `busy`: full queue, deadline, or a dead worker. */
@@ -71,11 +96,12 @@ export class HashWorkers {
 
   constructor(options: HashWorkersOptions) {
     this.#options = options;
+    this.#queue = new HashQueue(options.maxQueued);
   }
 
   /** Jobs that wait for a worker now. */
   get queuedCount(): number {
-    return this.#queue.length;
+    return this.#queue.size;
   }
 
   /** Starts the workers and waits until each has loaded its libraries; throws when one cannot. */
@@ -85,6 +111,8 @@ export class HashWorkers {
       this.#slots.push({
         worker: undefined,
         jobs: new Map(),
+        startedAt: 0,
+        isQuick: true,
         restartDelayMs: FIRST_RESTART_DELAY_MS,
         restartTimer: undefined,
       });
@@ -101,7 +129,7 @@ export class HashWorkers {
   async stop(): Promise<void> {
     this.#isStopped = true;
     const slots = this.#slots.splice(0);
-    for (const pending of this.#queue.splice(0)) pending.settle('busy');
+    for (const pending of this.#queue.clear()) pending.settle('busy');
     await Promise.all(
       slots.map(async (slot) => {
         clearTimeout(slot.restartTimer);
@@ -112,49 +140,62 @@ export class HashWorkers {
   }
 
   /** Has a job done. Never rejects. */
-  submit(request: HashRequest): Promise<HashAnswer | 'busy'> {
-    if (this.#isStopped || this.#queue.length >= this.#options.maxQueued) {
-      this.busyCount += 1;
-      return Promise.resolve('busy');
-    }
+  submit(request: HashRequest, options: SubmitOptions = {}): Promise<HashAnswer> {
+    const { priority = 'usual', deadlineMs = Infinity, memoryKib = 0 } = options;
     return new Promise((resolve) => {
-      const pending: Pending = {
-        request,
-        settle: (answer) => {
-          clearTimeout(timer);
-          if (answer === 'busy') this.busyCount += 1;
-          resolve(answer);
-        },
+      let timer: NodeJS.Timeout | undefined;
+      let isSettled = false;
+      const settle = (answer: HashAnswer): void => {
+        if (isSettled) return;
+        isSettled = true;
+        clearTimeout(timer);
+        if (answer === 'busy') this.busyCount += 1;
+        if (this.#starved === pending) this.#starved = undefined;
+        resolve(answer);
       };
-      const timer = setTimeout(() => this.#expire(pending), this.#options.deadlineMs);
-      this.#queue.push(pending);
+      const pending: Pending = { request, memoryKib, settle };
+      const waitMs = Math.min(deadlineMs, this.#options.deadlineMs);
+      const place = this.#isStopped || waitMs <= 0 ? undefined : this.#queue.add(pending, priority);
+      if (place === undefined) return settle('busy');
+      timer = setTimeout(() => this.#expire(place.added), waitMs);
+      place.dropped?.settle('busy');
       this.#feed();
     });
   }
 
   /** A job in a worker stays in its slot after the deadline: the worker is still busy with it. */
-  #expire(pending: Pending): void {
-    this.#queue = this.#queue.filter((queued) => queued !== pending);
-    pending.settle('busy');
+  #expire(waiting: Waiting<Pending>): void {
+    this.#queue.remove(waiting);
+    waiting.item.settle('busy');
   }
 
   #feed(): void {
-    while (this.#queue.length > 0) {
-      const slot = this.#findFreeSlot();
-      if (slot?.worker === undefined) return;
-      const pending = this.#queue.shift();
-      if (pending === undefined) return;
+    for (let slot = this.#findFreeSlot(); slot !== undefined; slot = this.#findFreeSlot()) {
+      const pending = this.#queue.take((next) => this.#hasMemoryFor(next));
+      if (pending === undefined || slot.worker === undefined) return;
+      if (this.#starved === pending) this.#starved = undefined;
+      this.#memoryKib += pending.memoryKib;
       this.#lastId += 1;
+      if (slot.jobs.size === 0) slot.startedAt = performance.now();
       slot.jobs.set(this.#lastId, pending);
       const job: HashJob = { id: this.#lastId, request: pending.request };
       slot.worker.postMessage(job);
     }
   }
 
+  #hasMemoryFor(next: Pending): boolean {
+    if (next.memoryKib === 0) return true;
+    const isItsTurn = this.#starved === undefined || this.#starved === next;
+    if (isItsTurn && this.#memoryKib + next.memoryKib <= MAX_MEMORY_KIB) return true;
+    this.#starved ??= next;
+    return false;
+  }
+
   #findFreeSlot(): Slot | undefined {
     let best: Slot | undefined;
     for (const slot of this.#slots) {
-      if (slot.worker === undefined || slot.jobs.size >= JOBS_PER_WORKER) continue;
+      const limit = slot.isQuick ? JOBS_PER_WORKER : 1;
+      if (slot.worker === undefined || slot.jobs.size >= limit) continue;
       if (best === undefined || slot.jobs.size < best.jobs.size) best = slot;
     }
     return best;
@@ -163,11 +204,7 @@ export class HashWorkers {
   #launch(slot: Slot): Worker {
     const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, { name: 'postern-hash' });
     worker.on('message', (message: 'ready' | { id: number; answer: HashAnswer }) => {
-      if (message === 'ready') return;
-      slot.restartDelayMs = FIRST_RESTART_DELAY_MS;
-      slot.jobs.get(message.id)?.settle(message.answer);
-      slot.jobs.delete(message.id);
-      this.#feed();
+      if (message !== 'ready') this.#finish(slot, message);
     });
     let fault: unknown;
     worker.on('error', (error) => {
@@ -179,6 +216,18 @@ export class HashWorkers {
     return worker;
   }
 
+  #finish(slot: Slot, { id, answer }: { id: number; answer: HashAnswer }): void {
+    const now = performance.now();
+    slot.restartDelayMs = FIRST_RESTART_DELAY_MS;
+    slot.isQuick = now - slot.startedAt < QUICK_MS;
+    slot.startedAt = now;
+    const pending = slot.jobs.get(id);
+    slot.jobs.delete(id);
+    this.#memoryKib -= pending?.memoryKib ?? 0;
+    pending?.settle(answer);
+    this.#feed();
+  }
+
   #replace(slot: Slot, fault: unknown): void {
     slot.worker = undefined;
     if (this.#isStopped) return;
@@ -187,10 +236,14 @@ export class HashWorkers {
     this.#abandonJobs(slot);
     slot.restartTimer = setTimeout(() => this.#launch(slot), slot.restartDelayMs);
     slot.restartDelayMs = Math.min(slot.restartDelayMs * 2, MAX_RESTART_DELAY_MS);
+    this.#feed();
   }
 
   #abandonJobs(slot: Slot): void {
-    for (const pending of slot.jobs.values()) pending.settle('busy');
+    for (const { memoryKib, settle } of slot.jobs.values()) {
+      this.#memoryKib -= memoryKib;
+      settle('busy');
+    }
     slot.jobs.clear();
   }
 }

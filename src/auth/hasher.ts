@@ -20,7 +20,10 @@ export interface HashOptions {
 }
 
 export interface NewHashOptions {
+  /** Whose password it is; {DIGEST-MD5} needs it. */
   readonly user?: string | undefined;
+  /** `penalised` for what nobody waits for, such as an upgrade. */
+  readonly priority?: HashPriority | undefined;
   /** Cost in the scheme's own unit (`doveadm pw -r`); undefined for the scheme's default. */
   readonly rounds?: number | undefined;
 }
@@ -33,12 +36,21 @@ export interface ScramParameters {
 }
 
 export interface Hasher {
-  /** Compares `password` with `{SCHEME}data`; `unusable` when the scheme is unknown or the data malformed. */
+  /**
+   * Compares `password` with `{SCHEME}data`; `unusable` when the scheme is unknown, the data malformed, or so costly that
+   * it would hold up everybody else.
+   */
   verify(password: Buffer, stored: string, options?: HashOptions): Promise<HashVerdict>;
   /** Spends the time of one verification with `scheme`, for users that do not exist (RULES 40). */
   spend(password: Buffer, options?: HashOptions): Promise<HashVerdict>;
-  /** Makes `{SCHEME}data` for a new password. */
+  /**
+   * Makes `{SCHEME}data` for a new password, of the configured scheme when none is given. Rejects with RangeError for a
+   * scheme that is unknown or weak, rounds it cannot have and a password it cannot hold; with Error when it is busy.
+   */
   hash(password: Buffer, scheme?: string, options?: NewHashOptions): Promise<string>;
-  /** Makes the data of {SCRAM-SHA-*} (`iterations,salt,StoredKey,ServerKey`) from a password. */
-  deriveScram(password: Buffer, parameters: ScramParameters, options?: HashOptions): Promise<string | 'busy'>;
+  /**
+   * Makes the data of {SCRAM-SHA-*} (`iterations,salt,StoredKey,ServerKey`) from a password that is prepared already;
+   * undefined when it is busy. Rejects with RangeError for iterations that would take seconds.
+   */
+  deriveScram(password: Buffer, parameters: ScramParameters, options?: HashOptions): Promise<string | undefined>;
 }

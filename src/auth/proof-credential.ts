@@ -9,7 +9,8 @@ import { createHmac } from 'node:crypto';
 import type { Hasher, HashOptions } from './hasher.ts';
 import type { Claim, Credential, ProofScheme } from './login.ts';
 import { preparePassword } from './saslprep.ts';
-import { decodeText, type Encoding } from './schemes.ts';
+import type { Encoding } from './schemes/scheme.ts';
+import { decodeText } from './schemes/stored-password.ts';
 
 /** Dovecot's, and the least RFC 5802 allows. */
 const ITERATIONS = 4096;
@@ -83,7 +84,7 @@ export async function makeCredential(
     iterations: ITERATIONS,
   };
   const data = await hasher.deriveScram(preparePassword(plain ?? NOBODYS_PASSWORD), parameters, options);
-  if (data === 'busy') return { kind: 'busy' };
+  if (data === undefined) return { kind: 'busy' };
   if (plain !== undefined) return { kind: 'stored', credential: { kind: 'verifier', data } };
   return fitting === undefined
     ? { kind: 'invented', credential: inventCredential(claim, key) }

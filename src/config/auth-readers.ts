@@ -4,12 +4,15 @@
  */
 import { parseCharacterSet } from '../core/character-set.ts';
 import { formatFieldTemplates, parseFieldTemplates, type FieldTemplate } from '../core/fields.ts';
-import { checkVariables } from '../core/variables.ts';
+import { ACCOUNT_VARIABLES, checkVariables, type LOGIN_VARIABLES } from '../core/variables.ts';
 import { createReader, type Reader } from './reader.ts';
 import { choice, path, readOrThrow, text } from './readers.ts';
 
-/** What is known of a user before anything was looked up. */
-const LOOKUP_VARIABLES = ['user', 'username', 'domain', 'service', 'lip', 'rip'] as const;
+/** What templates of a passdb may use, and those of a userdb: mail and the tables know of no login. */
+type Variables = typeof LOGIN_VARIABLES | typeof ACCOUNT_VARIABLES;
+
+/** The home is known when mail comes, and these are expanded only then. */
+const DEFERRED_FIELDS: ReadonlySet<string> = new Set(['mail', 'mail_location', 'userdb_mail', 'userdb_mail_location']);
 
 /** Every scheme that a password can be verified with, aliases too. */
 const VERIFIED_SCHEMES = [
@@ -93,20 +96,22 @@ export const separator: Reader<string> = text({
 export const plainName: Reader<string> = text({ pattern: /^[^\s\p{C}"\\]{1,255}$/u, form: 'a name without spaces' });
 
 /** The name a database is asked for. */
-export const lookupName: Reader<string> = createReader({
-  parse: (value) => {
-    checkVariables(value, LOOKUP_VARIABLES);
-    if (value === '') throw new SyntaxError('Cannot use an empty format: write %u for the whole name');
-    return value;
-  },
-  format: (value) => value,
-  form: 'text with variables',
-});
+export function lookupName(variables: Variables): Reader<string> {
+  return createReader({
+    parse: (value) => {
+      checkVariables(value, variables);
+      if (value === '') throw new SyntaxError('Cannot use an empty format: write %u for the whole name');
+      return value;
+    },
+    format: (value) => value,
+    form: 'text with variables',
+  });
+}
 
 /** An absolute path in which variables stand for parts of the name. */
 export const pathTemplate: Reader<string> = createReader({
   parse: (value) => {
-    checkVariables(value, LOOKUP_VARIABLES);
+    checkVariables(value, ACCOUNT_VARIABLES);
     return readOrThrow(path, value);
   },
   format: (value) => value,
@@ -114,35 +119,38 @@ export const pathTemplate: Reader<string> = createReader({
 });
 
 /** A query with variables, each of which becomes a bound parameter. */
-export const query: Reader<string> = createReader({
-  parse: (value) => {
-    checkVariables(value, LOOKUP_VARIABLES);
-    return value;
-  },
-  format: (value) => value,
-  form: 'SELECT with variables; may be empty',
-});
+export function query(variables: Variables): Reader<string> {
+  return createReader({
+    parse: (value) => {
+      checkVariables(value, variables);
+      return value;
+    },
+    format: (value) => value,
+    form: 'SELECT with variables; may be empty',
+  });
+}
 
 /** Fields between spaces; empty for none. One of them can be a password, so that no reason repeats a value. */
-export const fields: Reader<readonly FieldTemplate[]> = {
-  ...createReader({
+export function fields(variables: Variables): Reader<readonly FieldTemplate[]> {
+  const reader = createReader<readonly FieldTemplate[]>({
     parse: (value) => {
       const templates = parseFieldTemplates(value);
-      for (const template of templates) checkField(template);
+      for (const template of templates) checkField(template, variables);
       return templates;
     },
     format: formatFieldTemplates,
     form: 'NAME=VALUE with variables, between spaces; may be empty',
-  }),
-  isSecret: true,
-};
+  });
+  return { ...reader, isSecret: true };
+}
 
-function checkField({ name, value }: FieldTemplate): void {
+function checkField({ name, value }: FieldTemplate, variables: Variables): void {
   try {
-    checkVariables(value, LOOKUP_VARIABLES);
+    if (DEFERRED_FIELDS.has(name)) checkVariables(value, [...variables, 'home']);
+    else checkVariables(value, variables);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const hint = `a variable of its value is not known; write %% for a percent sign`;
+    const hint = `a variable of its value is not known here; write %% for a percent sign`;
     throw new SyntaxError(`Cannot use field "${name}": ${hint}`, { cause: error });
   }
 }
@@ -150,7 +158,7 @@ function checkField({ name, value }: FieldTemplate): void {
 /** A pattern of names with `*` and `?`; `!` before it excludes. */
 export const namePattern: Reader<string> = text({
   pattern: /^!?[^\s,!\p{C}]+$/u,
-  form: 'a pattern such as *@example.com, or !admin@*',
+  form: 'a pattern such as *@example.com, with ! before it to exclude',
 });
 
 /** Whether anything in a template is to be expanded. */

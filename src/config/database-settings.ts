@@ -4,6 +4,7 @@
  */
 import { fields, lookupName, namePattern, pathTemplate, query, storedScheme } from './auth-readers.ts';
 import { MECHANISMS } from './auth-settings.ts';
+import { ACCOUNT_VARIABLES, LOGIN_VARIABLES } from '../core/variables.ts';
 import { choice, hostName, list, optional, yesNo } from './readers.ts';
 import { restart } from './setting.ts';
 
@@ -20,7 +21,6 @@ const engine = restart(choice(['sqlite'], 'engine'), {
   default: 'sqlite',
   words: 'Kind of database of the driver sql: sqlite is a foreign file, opened read-only.',
 });
-const usernameFormat = restart(lookupName, { default: '%u', words: 'The name this database is asked for.' });
 
 function results(of: { readonly success: string; readonly failure: string }) {
   return {
@@ -44,16 +44,22 @@ const passdb = {
     }),
     path,
     engine,
-    password_query: restart(query, {
+    password_query: restart(query(LOGIN_VARIABLES), {
       default: '',
       words: 'Query of the driver sql for one row with password and further fields; every variable is a parameter.',
     }),
-    fields: restart(fields, { default: '', words: 'What the driver static knows of everybody, the password too.' }),
+    fields: restart(fields(LOGIN_VARIABLES), {
+      default: '',
+      words: 'What the driver static knows of everybody, the password too.',
+    }),
     default_scheme: restart(optional(storedScheme), {
       default: '',
       words: 'Scheme of stored passwords that name none; empty is PLAIN for static and CRYPT for the others.',
     }),
-    username_format: usernameFormat,
+    username_format: restart(lookupName(LOGIN_VARIABLES), {
+      default: '%u',
+      words: 'The name this database is asked for.',
+    }),
     master: restart(yesNo, { default: 'no', words: 'Its users may log in as others: user*master, or by PLAIN.' }),
     deny: restart(yesNo, { default: 'no', words: 'Whoever is found here may not log in.' }),
     skip: restart(choice(['never', 'authenticated', 'unauthenticated']), {
@@ -69,8 +75,14 @@ const passdb = {
       words: 'Names it is asked for: patterns with * and ?, of which those with ! exclude.',
     }),
     ...results({ success: 'a right password', failure: 'an unknown user or a wrong password' }),
-    default_fields: restart(fields, { default: '', words: 'Fields that hold where the entry says nothing else.' }),
-    override_fields: restart(fields, { default: '', words: 'Fields that hold whatever the entry says.' }),
+    default_fields: restart(fields(LOGIN_VARIABLES), {
+      default: '',
+      words: 'Fields that hold where the entry says nothing else.',
+    }),
+    override_fields: restart(fields(LOGIN_VARIABLES), {
+      default: '',
+      words: 'Fields that hold whatever the entry says.',
+    }),
   },
 } as const;
 
@@ -85,32 +97,41 @@ const userdb = {
     }),
     path,
     engine,
-    user_query: restart(query, {
+    user_query: restart(query(ACCOUNT_VARIABLES), {
       default: '',
       words: 'Query of the driver sql for one row of fields such as home, quota_rule; every variable is a parameter.',
     }),
-    iterate_query: restart(query, {
+    iterate_query: restart(query(ACCOUNT_VARIABLES), {
       default: '',
       words: 'Query of the driver sql for all users: a column user, or username and domain.',
     }),
-    domain_query: restart(query, {
+    domain_query: restart(query(ACCOUNT_VARIABLES), {
       default: '',
       words: 'Query of the driver sql that gives one row when %d is a domain of this database.',
     }),
-    fields: restart(fields, { default: '', words: 'What the driver static knows of everybody.' }),
+    fields: restart(fields(ACCOUNT_VARIABLES), { default: '', words: 'What the driver static knows of everybody.' }),
     domains: restart(list(hostName), { default: '', words: 'Mail domains of the driver static.' }),
     allow_all_users: restart(yesNo, {
       default: 'no',
       words: 'Every name in its domains exists for the driver static; otherwise those a passdb knows.',
     }),
-    username_format: usernameFormat,
+    username_format: restart(lookupName(ACCOUNT_VARIABLES), {
+      default: '%u',
+      words: 'The name this database is asked for.',
+    }),
     skip: restart(choice(['never', 'found', 'notfound']), {
       default: 'never',
       words: 'Leave it out once a userdb before has found the user (found), or as long as none has.',
     }),
     ...results({ success: 'a user that exists', failure: 'an unknown user' }),
-    default_fields: restart(fields, { default: '', words: 'Fields that hold where the entry says nothing else.' }),
-    override_fields: restart(fields, { default: '', words: 'Fields that hold whatever the entry says.' }),
+    default_fields: restart(fields(ACCOUNT_VARIABLES), {
+      default: '',
+      words: 'Fields that hold where the entry says nothing else.',
+    }),
+    override_fields: restart(fields(ACCOUNT_VARIABLES), {
+      default: '',
+      words: 'Fields that hold whatever the entry says.',
+    }),
   },
 } as const;
 

@@ -46,8 +46,13 @@ export function writeReference(): string {
     '  every character stands for itself.',
     '- `;` and `#` begin a comment at the start of a line or after white space. A value that holds one needs quotes.',
     '- Durations take `ms s m h d w`, sizes `K M G T` with the factor 1024. Lists have commas or white space between items.',
-    '- Variables are those of Dovecot 2.3: `%u` whole name, `%n` part before the `@`, `%d` domain, `%h` home, with the',
-    '  modifiers `L` and `U` for lower and upper case, and `%%` for a percent sign.',
+    '- Variables are those of Dovecot 2.3: `%u` whole name, `%n` part before the first `@`, `%d` domain, `%h` home, `%%` a',
+    '  percent sign, and at a login `%s` service, `%r` and `%l` remote and local address, `%b` and `%a` their ports, `%m`',
+    '  mechanism, `%c` secured, `%k` client certificate. Long names are `%{user}`, `%{domain_first}`, `%{orig_user}`,',
+    '  `%{auth_user}`, `%{master_user}` and the like. Modifiers `L U E X R N H M D T`, `%2.3u` for a part of the value, `%08n` for',
+    '  leading zeros, `%{md5:user}` (also `sha1 sha256 sha384 sha512`) and `%{if;%d;eq;example.com;THEN;ELSE}` work as there.',
+    '  Not known are `%w`, `%{env:...}`, `%{passdb:...}`, `%{userdb:...}`, hashes with options, and the pipes of Dovecot 2.4.',
+    '  A variable that is not known, or has no value where it stands, is an error.',
   ];
   const sections = listSections().map(({ heading, section }) =>
     [`## ${heading}`, '', section.words, '', ...writeTable(section)].join('\n'),

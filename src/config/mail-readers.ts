@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { MAX_UNIX_PATH_BYTES, formatEndpoint, type Endpoint } from '../core/endpoint.ts';
 import { formatQuotaRule, parseQuotaRule, type QuotaRule } from '../core/quota-rule.ts';
-import { checkVariables } from '../core/variables.ts';
+import { ACCOUNT_VARIABLES, checkVariables, tellsApart } from '../core/variables.ts';
 import { createReader, readText, type Reader } from './reader.ts';
 import { count, hostName, path, readOrThrow, text } from './readers.ts';
 
@@ -13,7 +13,6 @@ const MAX_PORT = 65_535;
 export const port: Reader<number> = count({ min: 1, max: MAX_PORT });
 
 const INET = /^inet:(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/;
-const ACCOUNT_VARIABLES = ['user', 'username', 'domain'] as const;
 const MAX_REPLY_CHARS = 400;
 const MAX_DELIMITERS = 8;
 
@@ -82,12 +81,12 @@ export const usernameFormat: Reader<string> = createReader({
   parse: (value) => {
     checkVariables(value, ACCOUNT_VARIABLES);
     if (!tellsAccountsApart(value)) {
-      throw new SyntaxError(`Cannot use "${value}": without %u or %n every login would be the same account`);
+      throw new SyntaxError(`Cannot use "${value}": without a whole %u or %n every login would be the same account`);
     }
     return value;
   },
   format: (value) => value,
-  form: 'text with the variables %u %n %d and modifiers L U',
+  form: 'text with the variables %u %n %d',
 });
 
 /** A home directory: absolute, and another one for every account. */
@@ -96,13 +95,13 @@ export const home: Reader<string> = createReader({
     checkVariables(value, ACCOUNT_VARIABLES);
     if (!value.startsWith('/')) throw new SyntaxError(`Cannot use path "${value}": it must be absolute`);
     if (!tellsAccountsApart(value)) {
-      throw new SyntaxError(`Cannot use "${value}": without %u or %n all accounts would share one home`);
+      throw new SyntaxError(`Cannot use "${value}": without a whole %u or %n accounts would share one home`);
     }
     if (value.split('/').includes('..')) throw new SyntaxError(`Cannot use "${value}": ".." is not allowed in it`);
     return value;
   },
   format: (value) => value,
-  form: 'absolute path with the variables %u %n %d and modifiers L U',
+  form: 'absolute path with the variables %u %n %d',
 });
 
 /** The mailbox location, such as `maildir:~/Maildir`. */
@@ -114,7 +113,7 @@ export const location: Reader<string> = createReader({
       throw new SyntaxError(`Cannot use location "${value}": write maildir: and a path that begins with ~/ or /`);
     }
     if (place.startsWith('/') && !tellsAccountsApart(place)) {
-      throw new SyntaxError(`Cannot use "${value}": without ~, %u or %n all accounts would share one mailbox`);
+      throw new SyntaxError(`Cannot use "${value}": without ~ or a whole %u or %n accounts would share one mailbox`);
     }
     return value;
   },
@@ -162,12 +161,12 @@ export function replyCode<const T extends number>(codes: readonly T[]): Reader<T
 
 /** Whether two accounts of one domain get different texts. */
 function tellsAccountsApart(template: string): boolean {
-  return /%[LU]*(?:[un]|\{(?:user|username)\})/.test(template.replaceAll('%%', ''));
+  return tellsApart(template, ['user', 'username']);
 }
 
 /** Whether accounts of the same name in two domains get different texts. */
 export function tellsDomainsApart(template: string): boolean {
-  return /%[LU]*(?:[ud]|\{(?:user|domain)\})/.test(template.replaceAll('%%', ''));
+  return tellsApart(template, ['user', 'domain', 'domain_first', 'domain_last']);
 }
 
 /** The directory that stands before the first variable of a home: the mail root. */

@@ -3,16 +3,12 @@
  * into are refused before a path is built (RULES 14); nothing here touches the disk.
  */
 import { isAbsolute, normalize } from 'node:path';
-import { expandVariables } from '../core/variables.ts';
+import { parseTemplate } from '../core/template.ts';
+import { expandPath, isSafeName } from '../core/variables.ts';
 
 /** NAME_MAX of every file system in use; a longer name fails only when the first mail comes. */
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 4095;
-
-/** Whether `name` is one harmless path component: not empty, `.` or `..`, and without `/` and NUL. */
-export function isSafeName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
-}
 
 /** Expands a home template for an address; throws RangeError when a part of the address is no safe name. */
 export function expandHome(template: string, address: string): string {
@@ -25,7 +21,7 @@ export function expandHome(template: string, address: string): string {
       );
     }
   }
-  const home = expandVariables(template, { user: address });
+  const home = expandPath(parseTemplate(template), { user: address });
   checkHome(home);
   return home;
 }

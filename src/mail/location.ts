@@ -5,7 +5,8 @@
  */
 import { isAbsolute, join, normalize } from 'node:path';
 import { describeError } from '../core/errors.ts';
-import { expandVariables } from '../core/variables.ts';
+import { parseTemplate } from '../core/template.ts';
+import { ACCOUNT_VARIABLES, expandPath, isSafeName, usesVariable } from '../core/variables.ts';
 import type { MailUser } from './mail-user.ts';
 
 export interface LocationSettings {
@@ -74,7 +75,7 @@ export function locate(user: MailUser, settings: LocationSettings): Located {
   }
 }
 
-/** The home of an account: stored with it, or made from `[mail] home`. Throws SyntaxError. */
+/** The home of an account: stored with it, or made from `[mail] home`. Throws SyntaxError or RangeError. */
 export function findHome(user: MailUser, settings: LocationSettings): string {
   return assertPath(user.home ?? expand(settings.home, user, undefined));
 }
@@ -110,15 +111,15 @@ function expandLocation(user: MailUser, settings: LocationSettings): MailLocatio
 
 /** Expands variables only when every part of the name is safe in a path (RULES 14). */
 function expand(template: string, user: MailUser, home: string | undefined): string {
-  if (/%[LU]*(?:[und]|\{(?:user|username|domain)\})/.test(template)) assertSafeName(user.address);
-  return expandVariables(template, { user: user.address, home });
+  if (usesVariable(template, ACCOUNT_VARIABLES)) assertSafeName(user.address);
+  return expandPath(parseTemplate(template), { user: user.address, home });
 }
 
 function assertSafeName(address: string): void {
   const at = address.indexOf('@');
   const parts = at === -1 ? [address] : [address.slice(0, at), address.slice(at + 1)];
   for (const part of parts) {
-    if (part === '' || part === '.' || part === '..' || part.includes('/') || part.includes('\0')) {
+    if (!isSafeName(part)) {
       throw new SyntaxError(`Cannot build a path for "${address}": "${part}" is not allowed in one`);
     }
   }

@@ -22,9 +22,11 @@ const EMPTY_RESPONSE_MINOR = 2;
 /** The usual success says who, and nothing else. */
 const NO_OK_FIELDS: OkFields = {};
 
+const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 const MAX_ID = 0xffff_ffff;
+const AUTH = 'AUTH\t';
 
 /** An AUTH command with the parameters that mean something to us. */
 export interface AuthCommand {
@@ -71,16 +73,19 @@ export function takeLine(bytes: Buffer): { value: string; rest: Buffer } | undef
   }
   if (end === -1) return undefined;
   const textEnd = end > 0 && bytes[end - 1] === CR ? end - 1 : end;
-  return { value: bytes.toString('utf8', 0, textEnd), rest: bytes.subarray(end + 1) };
+  const rest = end + 1 === bytes.length ? NOTHING : bytes.subarray(end + 1);
+  return { value: bytes.toString('utf8', 0, textEnd), rest };
 }
 
 /** Parses one line. Throws ProtocolError for what only a close can answer: unknown command, impossible id. */
 export function parseCommand(line: string): ClientCommand {
+  // Nearly every line.
+  if (line.startsWith(AUTH)) return parseAuth(line);
   const fields = line.split('\t');
   const name = fields[0] ?? '';
   switch (name) {
     case 'AUTH':
-      return parseAuth(fields);
+      throw new ProtocolError('Cannot read AUTH: no request id');
     case 'CONT':
       return parseCont(fields);
     case 'CANCEL':
@@ -191,11 +196,14 @@ const ESCAPES: Readonly<Record<string, string>> = { '\0': '0', '\x01': '1', '\t'
 const UNESCAPES: Readonly<Record<string, string>> = { '0': '\0', '1': '\x01', t: '\t', r: '\r', n: '\n' };
 // oxlint-disable-next-line no-control-regex -- these are the characters that must be escaped
 const NEEDS_ESCAPE = /[\0\x01\t\r\n]/g;
+// oxlint-disable-next-line no-control-regex -- the same; without a place to go on from
+const HAS_ESCAPES = /[\0\x01\t\r\n]/;
 // oxlint-disable-next-line no-control-regex -- the escape character of the protocol
 const ESCAPED = /\x01(.?)/gs;
 
 /** Escapes a parameter value (`^A` codes), so that it can hold neither a field nor a line end. */
 export function escapeValue(value: string): string {
+  if (!HAS_ESCAPES.test(value)) return value;
   return value.replaceAll(NEEDS_ESCAPE, (c) => `\x01${ESCAPES[c] ?? ''}`);
 }
 
@@ -205,9 +213,12 @@ export function unescapeValue(value: string): string {
   return value.replaceAll(ESCAPED, (_whole, code: string) => UNESCAPES[code] ?? code);
 }
 
-function parseAuth(fields: readonly string[]): ClientCommand {
-  const id = parseId(fields[1]);
-  const mechanism = fields[2] ?? '';
+function parseAuth(line: string): ClientCommand {
+  let end = findFieldEnd(line, AUTH.length);
+  const id = parseId(line.slice(AUTH.length, end));
+  let start = end + 1;
+  end = findFieldEnd(line, start);
+  const mechanism = line.slice(start, end);
   if (mechanism === '') return { kind: 'malformed', id, reason: 'no mechanism' };
   const parameters: AuthParameters = {
     service: undefined,
@@ -223,16 +234,39 @@ function parseAuth(fields: readonly string[]): ClientCommand {
     skipsPenalty: false,
     initialResponse: undefined,
   };
-  for (let i = 3; i < fields.length; i++) {
+  while (end < line.length) {
     if (parameters.initialResponse !== undefined) return { kind: 'malformed', id, reason: 'a parameter after resp' };
-    const field = fields[i] ?? '';
-    const equals = field.indexOf('=');
-    if (equals === -1) takeWord(field, parameters);
-    else takeParameter(field.slice(0, equals), field.slice(equals + 1), parameters);
+    start = end + 1;
+    end = findFieldEnd(line, start);
+    const equals = line.indexOf('=', start);
+    if (equals === -1 || equals >= end) takeWord(line.slice(start, end), parameters);
+    else takeParameter(line.slice(start, equals), line.slice(equals + 1, end), parameters);
   }
   const { service } = parameters;
   if (service === undefined) return { kind: 'malformed', id, reason: 'no service' };
-  return { kind: 'auth', id, mechanism, ...parameters, service };
+  return {
+    kind: 'auth',
+    id,
+    mechanism,
+    service,
+    remoteAddress: parameters.remoteAddress,
+    localAddress: parameters.localAddress,
+    remotePort: parameters.remotePort,
+    localPort: parameters.localPort,
+    session: parameters.session,
+    isSecured: parameters.isSecured,
+    hasValidCertificate: parameters.hasValidCertificate,
+    certificateName: parameters.certificateName,
+    takesFinalResponse: parameters.takesFinalResponse,
+    skipsPenalty: parameters.skipsPenalty,
+    initialResponse: parameters.initialResponse,
+  };
+}
+
+/** Where the field that begins at `from` ends: before a TAB or the end of the line. */
+function findFieldEnd(line: string, from: number): number {
+  const tab = line.indexOf('\t', from);
+  return tab === -1 ? line.length : tab;
 }
 
 /** Writable, and without what stands before the parameters. */

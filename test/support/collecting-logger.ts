@@ -1,4 +1,4 @@
-/** A logger that keeps its lines, and fails the test on a warning or error nobody expected. */
+/** A logger that keeps its lines, without what is undefined in them as in the real log, and fails the test on a warning or error nobody expected. */
 import assert from 'node:assert/strict';
 import type { LogEvent, LogFields, Logger } from '../../src/core/logger.ts';
 
@@ -54,6 +54,7 @@ export class CollectingLogger implements Logger {
     event: LogEvent,
     rest: { fields: LogFields | undefined; message: string | undefined },
   ): void {
-    this.lines.push({ level, event, fields: { ...this.#bindings, ...rest.fields }, message: rest.message });
+    const fields = Object.entries({ ...this.#bindings, ...rest.fields }).filter(([, value]) => value !== undefined);
+    this.lines.push({ level, event, fields: Object.fromEntries(fields), message: rest.message });
   }
 }

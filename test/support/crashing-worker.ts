@@ -3,8 +3,8 @@ import { parentPort } from 'node:worker_threads';
 import type { HashJob } from '../../src/auth/hash-workers.ts';
 
 parentPort?.on('message', ({ id, request }: HashJob) => {
-  const text = Buffer.from(request.password).toString();
+  const text = request.password;
   if (text === 'crash') throw new Error('crashed on purpose');
-  if (text !== 'hang') parentPort?.postMessage({ id, answer: { kind: 'verdict', verdict: 'match' } });
+  if (text !== 'hang') parentPort?.postMessage({ id, answer: 'match' });
 });
 parentPort?.postMessage('ready');

@@ -52,3 +52,23 @@ export function readName(bytes: Buffer): string | undefined {
   const text = bytes.toString();
   return text.includes('\uFFFD') && !Buffer.from(text).equals(bytes) ? undefined : text;
 }
+
+/**
+ * The step after which a mechanism goes on with `resume`. Acting as oneself, by any of one's own names, is nothing special;
+ * an `authorizationId` that cannot be read (undefined beside `isActing`) is refused.
+ */
+export function claimStep({
+  claim,
+  isActing,
+  resume,
+}: {
+  readonly claim: Claim;
+  /** Whether the client says whom it acts as. */
+  readonly isActing: boolean;
+  readonly resume: (credential: Credential) => MechanismStep;
+}): MechanismStep {
+  const { username, scheme, authorizationId } = claim;
+  if (isActing && authorizationId === undefined) return { kind: 'reject', reason: 'authorization-id', user: username };
+  const isOther = authorizationId !== undefined && authorizationId !== username;
+  return { kind: 'claim', claim: isOther ? { username, scheme, authorizationId } : { username, scheme }, resume };
+}

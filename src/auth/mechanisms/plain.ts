@@ -1,6 +1,6 @@
 /**
- * SASL PLAIN, RFC 4616: `authzid NUL authcid NUL password`. Acting for somebody else (a different authzid) is not
- * offered. No SASLprep: passwords are compared as bytes, as Dovecot does.
+ * SASL PLAIN, RFC 4616: `authzid NUL authcid NUL password`. A different authzid is a master login, for the authenticator
+ * to decide. No SASLprep: passwords are compared as bytes, as Dovecot does.
  *
  * States: before the message (an empty challenge asks for it when the client sent none); done.
  */
@@ -29,8 +29,8 @@ function readMessage(message: Buffer): MechanismStep {
   if (password.includes(NUL)) return { kind: 'reject', reason: 'bad-request', user: undefined };
   // Compared byte by byte, before any normalisation, as Dovecot does.
   const authzid = message.subarray(0, first);
-  if (authzid.length > 0 && !authzid.equals(authcid)) {
-    return { kind: 'reject', reason: 'authorization-id', user: username };
-  }
-  return { kind: 'password', login: { username, password } };
+  if (authzid.length === 0 || authzid.equals(authcid)) return { kind: 'password', login: { username, password } };
+  const authorizationId = readName(authzid);
+  if (authorizationId === undefined) return { kind: 'reject', reason: 'authorization-id', user: username };
+  return { kind: 'password', login: { username, password, authorizationId } };
 }

@@ -266,7 +266,7 @@ describeReader({
     ['bob', /every login would be the same/],
     ['%d', /every login would be the same/],
     ['%%u', /every login would be the same/],
-    ['%h%u', /variable "%h"/],
+    ['%h%u', /variable "%{home}"/],
     ['%u%', /variable "%"/],
   ],
 });

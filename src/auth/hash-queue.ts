@@ -1,0 +1,150 @@
+/**
+ * Who waits for a hash worker, and whose turn it is. Three lanes: `known` pairs of user and network have room of their
+ * own and at least every second turn, `penalised` ones come after everybody else and make room for others when it gets
+ * full, yet get a turn now and then, so that nobody waits for ever (RULES 39). Everything here takes constant time.
+ */
+import type { HashPriority } from './hasher.ts';
+
+/** One that waits; handed out by `add`, and good for `remove` until it is taken or dropped. */
+export interface Waiting<T> {
+  readonly item: T;
+  readonly lane: HashPriority;
+}
+
+/** What came of adding: the one added, and one of the penalised that had to leave for it. */
+export interface Added<T> {
+  readonly added: Waiting<T>;
+  readonly dropped: T | undefined;
+}
+
+/** Every so many turns a penalised one is first. */
+const PENALISED_TURNS = 16;
+const KNOWN_FIRST: readonly HashPriority[] = ['known', 'usual', 'penalised'];
+const USUAL_FIRST: readonly HashPriority[] = ['usual', 'known', 'penalised'];
+const PENALISED_FIRST: readonly HashPriority[] = ['penalised', 'usual', 'known'];
+
+export class HashQueue<T> {
+  readonly #lanes: Readonly<Record<HashPriority, Lane<T>>> = {
+    known: new Lane('known'),
+    usual: new Lane('usual'),
+    penalised: new Lane('penalised'),
+  };
+  /** Room for the usual and the penalised together. */
+  readonly #limit: number;
+  /** Room for the known, on top. */
+  readonly #knownLimit: number;
+  #turn = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+    this.#knownLimit = Math.ceil(limit / 2);
+  }
+
+  get size(): number {
+    const { known, usual, penalised } = this.#lanes;
+    return known.size + usual.size + penalised.size;
+  }
+
+  /** Adds one at the end of its lane; undefined when there is no room. */
+  add(item: T, priority: HashPriority): Added<T> | undefined {
+    const { known, usual, penalised } = this.#lanes;
+    if (priority === 'known' && known.size < this.#knownLimit) return { added: known.add(item), dropped: undefined };
+    const hasRoom = usual.size + penalised.size < this.#limit;
+    if (priority === 'penalised') return hasRoom ? { added: penalised.add(item), dropped: undefined } : undefined;
+    // Too many of the known wait like everybody else. Whoever of the penalised came last has waited least.
+    const dropped = hasRoom ? undefined : penalised.takeLast();
+    return hasRoom || dropped !== undefined ? { added: usual.add(item), dropped } : undefined;
+  }
+
+  /** Takes the next one that `mayRun`; only the first of each lane is asked about. */
+  take(mayRun: (item: T) => boolean): T | undefined {
+    for (const name of this.#order()) {
+      const lane = this.#lanes[name];
+      const first = lane.first;
+      if (first === undefined || !mayRun(first.item)) continue;
+      lane.remove(first);
+      this.#turn += 1;
+      return first.item;
+    }
+    return undefined;
+  }
+
+  /** Takes one out, wherever it stands; harmless when it is gone. */
+  remove(waiting: Waiting<T>): void {
+    if (waiting instanceof Node) this.#lanes[waiting.lane].remove(waiting);
+  }
+
+  /** Takes everybody out. */
+  clear(): T[] {
+    return Object.values(this.#lanes).flatMap((lane) => lane.clear());
+  }
+
+  #order(): readonly HashPriority[] {
+    if (this.#turn % PENALISED_TURNS === PENALISED_TURNS - 1) return PENALISED_FIRST;
+    return this.#turn % 2 === 0 ? KNOWN_FIRST : USUAL_FIRST;
+  }
+}
+
+class Node<T> implements Waiting<T> {
+  readonly item: T;
+  readonly lane: HashPriority;
+  previous: Node<T> | undefined;
+  next: Node<T> | undefined;
+  isIn = true;
+
+  constructor(item: T, lane: HashPriority) {
+    this.item = item;
+    this.lane = lane;
+  }
+}
+
+/** A list with two ends; each node knows its neighbours, so that one in the middle leaves at once. */
+class Lane<T> {
+  readonly #name: HashPriority;
+  #first: Node<T> | undefined;
+  #last: Node<T> | undefined;
+  size = 0;
+
+  constructor(name: HashPriority) {
+    this.#name = name;
+  }
+
+  get first(): Node<T> | undefined {
+    return this.#first;
+  }
+
+  add(item: T): Node<T> {
+    const node = new Node(item, this.#name);
+    node.previous = this.#last;
+    if (this.#last === undefined) this.#first = node;
+    else this.#last.next = node;
+    this.#last = node;
+    this.size += 1;
+    return node;
+  }
+
+  remove(node: Node<T>): void {
+    if (!node.isIn) return;
+    node.isIn = false;
+    if (node.previous === undefined) this.#first = node.next;
+    else node.previous.next = node.next;
+    if (node.next === undefined) this.#last = node.previous;
+    else node.next.previous = node.previous;
+    this.size -= 1;
+  }
+
+  takeLast(): T | undefined {
+    const last = this.#last;
+    if (last !== undefined) this.remove(last);
+    return last?.item;
+  }
+
+  clear(): T[] {
+    const items: T[] = [];
+    for (let node = this.#first; node !== undefined; node = this.#first) {
+      items.push(node.item);
+      this.remove(node);
+    }
+    return items;
+  }
+}
