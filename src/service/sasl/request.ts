@@ -30,6 +30,8 @@ export interface RequestHost {
   /** Requests of the connection that a reply is owed to. */
   countOwed(): number;
   send(bytes: string): void;
+  /** Sends a challenge; from now on it is the client's turn. */
+  ask(bytes: string): void;
   /** Closes the connection: the one way to say "later" to Postfix (RULES 21). */
   close(reason: string): void;
   /** The request is answered. */
@@ -110,7 +112,7 @@ export class SaslRequest {
     switch (step.kind) {
       case 'challenge':
         this.#state = 'asking';
-        this.#host.send(formatCont(this.command.id, step.challenge));
+        this.#host.ask(formatCont(this.command.id, step.challenge));
         break;
       case 'reject':
         this.#conclude({ kind: 'rejected', reason: step.reason, user: step.user });
@@ -202,7 +204,7 @@ export class SaslRequest {
   #askToConfirm(outcome: Accepted, serverFinal: Buffer): void {
     this.#state = 'confirming';
     this.#unconfirmed = outcome;
-    this.#host.send(formatCont(this.command.id, serverFinal));
+    this.#host.ask(formatCont(this.command.id, serverFinal));
   }
 
   /** Only an empty response confirms: anything else is a client that does not follow the mechanism. */

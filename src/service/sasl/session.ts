@@ -90,6 +90,11 @@ export class SaslSession implements Session {
       readClientMinor: () => this.#clientMinor ?? 0,
       countOwed: () => this.#countOwed(),
       send: (bytes) => this.#framed.send(bytes),
+      ask: (bytes) => {
+        this.#framed.send(bytes);
+        // Nobody waits for a client that may have left long ago.
+        this.#framed.endIfDrained();
+      },
       close: (reason) => this.#framed.close(reason),
       forget: ({ command }) => {
         this.#requests.delete(command.id);
