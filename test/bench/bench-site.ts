@@ -136,7 +136,11 @@ export function makeAddresses(prefix: string, count: number): string[] {
 export async function addAccounts(
   admin: DirectoryAdmin,
   addresses: readonly string[],
-  settings: { readonly password?: string; readonly canLogin?: boolean } = {},
+  settings: {
+    readonly password?: string;
+    readonly canLogin?: boolean;
+    readonly appPasswordsRequired?: boolean;
+  } = {},
 ): Promise<void> {
   for (const address of addresses) {
     const outcome = await admin.accounts.add(address, { adopt: true, ...settings });

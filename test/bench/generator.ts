@@ -21,7 +21,7 @@ process.once('message', (message) => {
 });
 
 async function work(job: GeneratorJob): Promise<void> {
-  const tally: Tally = { times: [], totalCount: 0, errorCount: 0, errorSamples: [] };
+  const tally: Tally = { times: [], serials: [], totalCount: 0, errorCount: 0, errorSamples: [] };
   let serial = job.firstSerial;
   let isOver = false;
   const last = job.limit.kind === 'requests' ? serial + job.limit.count : Number.POSITIVE_INFINITY;
@@ -48,6 +48,7 @@ async function work(job: GeneratorJob): Promise<void> {
   if (job.limit.kind === 'time') {
     await sleep(job.limit.warmUpMs);
     tally.times.length = 0;
+    tally.serials.length = 0;
     tally.totalCount = 0;
   }
   process.send?.('measuring');
@@ -58,6 +59,8 @@ async function work(job: GeneratorJob): Promise<void> {
   const elapsedMs = performance.now() - startedAt;
   const { user, system } = process.cpuUsage(cpuBefore);
   const times = tally.times.slice();
+  // Nobody asks for the others.
+  const serials = job.limit.kind === 'requests' ? tally.serials.slice() : [];
   isOver = true;
   const isDrained = await Promise.race([done.then(() => true), sleep(DRAIN_LIMIT_MS).then(() => false)]);
   if (!isDrained) {
@@ -67,6 +70,7 @@ async function work(job: GeneratorJob): Promise<void> {
   for (const connection of connections) connection.close();
   const result: GeneratorResult = {
     times,
+    serials,
     errorCount: tally.errorCount,
     errorSamples: tally.errorSamples,
     elapsedMs,

@@ -10,8 +10,10 @@ import type { Dialogue, Step } from './dialogue.ts';
 
 /** What happened on all connections of this process. */
 export interface Tally {
-  /** Milliseconds of each good request, in the order of their ends. */
+  /** Milliseconds of each good request, in the order of their ends; what we take ourselves is not in it. */
   readonly times: number[];
+  /** The numbers of those requests. */
+  readonly serials: number[];
   /** Good requests since the warm-up. */
   totalCount: number;
   errorCount: number;
@@ -44,7 +46,10 @@ export class LoadConnection {
   #replyIndex = 0;
   #lastReply = '';
   #isWrong = false;
-  #startedAt = 0;
+  #serial = 0;
+  #sentAt = 0;
+  /** What the server took for the steps so far. */
+  #waitedMs = 0;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: Error) => void = () => undefined;
   #resolveDone: () => void = () => undefined;
@@ -134,6 +139,7 @@ export class LoadConnection {
     this.#lastReply = reply;
     if (this.#replyIndex < replies.length) return;
     this.#stepIndex += 1;
+    this.#waitedMs += performance.now() - this.#sentAt;
     if (this.#isWrong || this.#stepIndex === this.#steps.length) this.#finish();
     else this.#sendStep();
   }
@@ -145,8 +151,10 @@ export class LoadConnection {
       return;
     }
     if (!this.#isWrong && this.#state === 'asking') {
-      this.#options.tally.times.push(performance.now() - this.#startedAt);
-      this.#options.tally.totalCount += 1;
+      const { tally } = this.#options;
+      tally.times.push(this.#waitedMs);
+      tally.serials.push(this.#serial);
+      tally.totalCount += 1;
     }
     this.#ask();
   }
@@ -158,15 +166,15 @@ export class LoadConnection {
       this.#resolveDone();
       return;
     }
-    const steps = this.#options.dialogue.makeSteps(serial);
-    this.#startedAt = performance.now();
-    this.#start('asking', steps);
+    this.#serial = serial;
+    this.#start('asking', this.#options.dialogue.makeSteps(serial));
   }
 
   #start(state: 'asking' | 'recovering', steps: readonly Step[]): void {
     this.#state = state;
     this.#steps = steps;
     this.#stepIndex = 0;
+    this.#waitedMs = 0;
     this.#isWrong = false;
     this.#sendStep();
   }
@@ -174,7 +182,9 @@ export class LoadConnection {
   #sendStep(): void {
     this.#replyIndex = 0;
     const { send } = this.#steps[this.#stepIndex] ?? { send: '' };
-    this.#send(typeof send === 'string' ? send : send(this.#lastReply));
+    const text = typeof send === 'string' ? send : send(this.#lastReply);
+    this.#sentAt = performance.now();
+    this.#send(text);
   }
 
   #send(text: string): void {

@@ -33,6 +33,7 @@ export interface GeneratorJob extends LoadJob {
 /** What one process saw. */
 export interface GeneratorResult {
   readonly times: readonly number[];
+  readonly serials: readonly number[];
   readonly errorCount: number;
   readonly errorSamples: readonly string[];
   readonly elapsedMs: number;
@@ -44,8 +45,10 @@ export interface GeneratorResult {
 export interface LoadResult {
   /** Good requests a second. */
   readonly rate: number;
-  /** Milliseconds of each good request; of one connection in the order they were sent. */
+  /** Milliseconds of each good request. */
   readonly times: readonly number[];
+  /** The numbers of those requests, counted from 0, where a number of requests was asked for. */
+  readonly serials: readonly number[];
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly errorCount: number;
@@ -66,7 +69,7 @@ const PROCESSES = Math.max(1, Math.min(4, availableParallelism() - 1));
 /** More requests than a process sends in one job. */
 const SERIALS_PER_PROCESS = 100_000_000;
 const CONNECTIONS_PER_PROCESS = 100_000;
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 600_000;
 
 /** Runs one job, on several processes where there are cores and connections for them. */
 export async function runLoad(job: LoadJob): Promise<LoadResult> {
@@ -154,6 +157,7 @@ function summarize(results: readonly GeneratorResult[], serverCpuMs: number): Om
   return {
     rate: results.reduce((sum, result) => sum + result.times.length / (result.elapsedMs / 1000), 0),
     times,
+    serials: results.flatMap(({ serials }) => serials),
     p50Ms: quantile(times, 0.5),
     p99Ms: quantile(times, 0.99),
     errorCount: results.reduce((sum, { errorCount }) => sum + errorCount, 0),
