@@ -1,9 +1,11 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
 import { makeToken, parseToken, sealToken } from './auth/app-password.ts';
 import { HashPool } from './auth/hash-pool.ts';
-import { createHasher, createMailRoots, createUsers, databasePath } from './app-users.ts';
+import { createHasher, createMailRoots, createUsers, databasePath, rememberFound } from './app-users.ts';
+import { describeHash } from './auth/schemes/hash-facts.ts';
 import type { AcceptMailRoots } from './cli/mailbox.ts';
 import type { ListDomains } from './cli/postfix.ts';
+import { findSystemGid, findSystemUid } from './cli/privileges.ts';
 import type { WithHasher } from './cli/pw.ts';
 import type { CliTools, NewToken } from './cli/tools.ts';
 import type { Config } from './config/load-config.ts';
@@ -13,10 +15,14 @@ import type { Logger } from './core/logger.ts';
 import { ABSENT, found, unavailable } from './core/outcome.ts';
 import { checkHome, expandHome } from './directory/home.ts';
 import { Resolver } from './directory/resolver.ts';
+import { readImportLines } from './store/passwd-file/import-lines.ts';
 import { openSqliteAdmin } from './store/sqlite/writer.ts';
 
 /** What `postern pw` makes where nobody says otherwise; the default of `[auth] default_scheme`. */
 const NEW_PASSWORD_SCHEME = 'ARGON2ID';
+
+/** What the lines of a users file name as uid and gid. */
+const SYSTEM_IDS = { findUid: rememberFound(findSystemUid), findGid: rememberFound(findSystemGid) };
 
 /** `openLog` is called when a verb first needs a store or a hasher. */
 export function createCliTools(openLog: () => Logger): CliTools {
@@ -40,6 +46,8 @@ export function createCliTools(openLog: () => Logger): CliTools {
     },
     hashPassword: (config, password) => lend(createHasher(config, openLog()), (hasher) => hasher.hash(password)),
     makeAppPassword,
+    describeHash,
+    readUsersFile: (path, options) => readImportLines(path, { ...options, source: path, ids: SYSTEM_IDS }),
   };
 }
 

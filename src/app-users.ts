@@ -105,7 +105,7 @@ export function createUsers(config: Config, logger: Logger): Users {
  * Asks the system's name service for each name once in the life of the process: the answer takes a program to start, and
  * a reload must not hold up the event loop for it. An unknown name is asked for again.
  */
-function rememberFound(find: (name: string) => number | undefined): (name: string) => number | undefined {
+export function rememberFound(find: (name: string) => number | undefined): (name: string) => number | undefined {
   const found = new Map<string, number>();
   return (name) => {
     const id = found.get(name) ?? find(name);

@@ -1,5 +1,6 @@
 /** `postern account …`: the accounts of the embedded database. Showing them is in `account-show.ts`. */
 import type { Command } from 'commander';
+import { addAccountImport } from './account-import.ts';
 import { addAccountOptions, readAccountSettings, type AccountOptions } from './account-options.ts';
 import { addAccountList, addAccountShow } from './account-show.ts';
 import { fail, report, withAdmin, type VerbEnvironment } from './admin-session.ts';
@@ -30,6 +31,7 @@ export function accountVerb(tools: CliTools): Verb {
     addResume(family, environment);
     addAccountList(family, environment);
     addAccountShow(family, environment);
+    addAccountImport(family, environment);
   };
 }
 

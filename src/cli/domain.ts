@@ -3,6 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { DomainRecord, DomainSettings } from '../directory/admin.ts';
 import { createRequirementOption, readRequirement, splitList, type Requirement } from './account-options.ts';
 import { report, withAdmin, type VerbEnvironment } from './admin-session.ts';
+import { POSTFIX_NOTE } from './postfix-note.ts';
 import { printJson } from './print-json.ts';
 import type { Verb } from './program.ts';
 import type { CliTools } from './tools.ts';
@@ -12,9 +13,6 @@ interface DomainOptions {
   readonly catchAll?: readonly string[];
   readonly appPasswords?: Requirement;
 }
-
-/** What Postfix remembers, no change of ours reaches (RULES 28). */
-const POSTFIX_NOTE = 'Postfix lists domains itself: print "postern postfix" again, then run "postfix reload"';
 
 export function domainVerb(tools: CliTools): Verb {
   return (program, context) => {

@@ -3,6 +3,8 @@
  * in. Verbs never import a store, so that one of them works whatever keeps the accounts.
  */
 import type { SealedToken } from '../auth/app-password.ts';
+import type { PassdbEntry } from '../auth/passdb.ts';
+import type { HashFacts } from '../auth/schemes/hash-facts.ts';
 import type { Config } from '../config/load-config.ts';
 import type { DirectoryAdmin } from '../directory/admin.ts';
 import type { Directory } from '../directory/directory.ts';
@@ -21,6 +23,18 @@ export interface NewToken extends SealedToken {
   readonly shown: string;
 }
 
+/** A user of a users file, with the number of its line and what is wrong with it. */
+export interface NumberedUser {
+  readonly line: number;
+  readonly user: {
+    readonly name: string;
+    readonly login: PassdbEntry;
+    /** Undefined for a name that is no address. */
+    readonly account: Account | undefined;
+    readonly faults: readonly string[];
+  };
+}
+
 export interface CliTools {
   /** Opens the embedded database for changes, and makes it if `create`; throws when it cannot be used. */
   openAdmin(config: Config, options: { readonly create: boolean }): DirectoryAdmin;
@@ -30,4 +44,11 @@ export interface CliTools {
   hashPassword(config: Config, password: Buffer): Promise<string>;
   /** Makes an app password: what its owner is shown once, and what is kept of it. */
   makeAppPassword(): NewToken;
+  /** Undefined when no login can ever match it: the scheme is unknown, or the data malformed. */
+  readonly describeHash: (stored: string) => HashFacts | undefined;
+  /** Reads all users of a passwd-file or of docker-mailserver's accounts; rejects when it cannot be read as one version. */
+  readUsersFile(
+    path: string,
+    options: { readonly defaultScheme: string; readonly defaultDomain: string | undefined },
+  ): Promise<AsyncIterable<NumberedUser>>;
 }

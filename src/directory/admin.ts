@@ -5,6 +5,7 @@
  */
 import type { SealedToken } from '../auth/app-password.ts';
 import type { AppPasswordScope } from '../core/app-password-words.ts';
+import type { AccountImport, ImportOptions } from './import.ts';
 import type { Account, Alias, Receive } from './source.ts';
 
 /**
@@ -124,6 +125,8 @@ export interface AccountAdmin {
   find(address: string): AccountRecord | undefined;
   /** In the order of addresses, of one domain or all. */
   list(domain?: string): Iterable<AccountRecord>;
+  /** Begins to take accounts over from another program. */
+  beginImport(options: ImportOptions): AccountImport;
 }
 
 export interface AliasAdmin {

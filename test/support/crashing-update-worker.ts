@@ -3,13 +3,11 @@
  * the service `crash`, and never answers one for the service `hang`.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { writeBatch } from '../../src/store/sqlite/update-batch.ts';
-import type { UpdateBatch } from '../../src/store/sqlite/update-queue.ts';
-import type { UpdateReply, UpdateWorkerOptions } from '../../src/store/sqlite/update-worker.ts';
+import type { UpdateReply, UpdateTask } from '../../src/store/sqlite/update-worker.ts';
 
-parentPort?.on('message', (batch: UpdateBatch) => {
-  const { path } = workerData as UpdateWorkerOptions;
+parentPort?.on('message', ({ path, batch }: UpdateTask) => {
   const services = batch.uses.map(({ service }) => service);
   if (services.includes('hang')) return;
   if (services.includes('crash') || existsSync(`${path}.crash`)) {

@@ -5,6 +5,8 @@
 import { existsSync } from 'node:fs';
 import { domainOf, normalizeLogin, parseDomain } from '../../core/address.ts';
 import type { AccountAdmin, AccountRecord, AccountSettings, AdminOutcome } from '../../directory/admin.ts';
+import type { AccountImport, ImportOptions } from '../../directory/import.ts';
+import { AccountImporter } from './account-importer.ts';
 import { findRecord, listRecords } from './account-records.ts';
 import { insertAlias } from './alias-writer.ts';
 import { clearFormer, findFormerHome, forgetAccount } from './former-account.ts';
@@ -120,6 +122,10 @@ export class AccountWriter implements AccountAdmin {
 
   list(domain?: string): Iterable<AccountRecord> {
     return listRecords(this.#context, domain);
+  }
+
+  beginImport(options: ImportOptions): AccountImport {
+    return new AccountImporter(this.#context, options);
   }
 
   #require(text: string): { id: number; record: AccountRecord } {

@@ -11,7 +11,7 @@ import type { AccountUpdates } from '../../auth/account-updates.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { UpdateQueue, type AppPasswordUse, type HashChange, type UpdateBatch } from './update-queue.ts';
-import type { UpdateReply, UpdateWorkerOptions } from './update-worker.ts';
+import type { UpdateReply, UpdateTask } from './update-worker.ts';
 
 export interface UpdateThreadOptions {
   /** The database. */
@@ -130,14 +130,14 @@ export class UpdateThread implements AccountUpdates {
   #write(): void {
     if (this.#writing !== undefined) return;
     this.#writing = this.#queue.takeBatch(MAX_BATCH);
-    if (this.#writing === undefined) this.#finish?.();
-    else this.#findWorker().postMessage(this.#writing);
+    if (this.#writing === undefined) return this.#finish?.();
+    const task: UpdateTask = { path: this.#options.path, batch: this.#writing };
+    this.#findWorker().postMessage(task);
   }
 
   #findWorker(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const workerData: UpdateWorkerOptions = { path: this.#options.path };
-    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, { name: 'postern-updates', workerData });
+    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, { name: 'postern-updates' });
     worker.unref();
     worker.on('message', (reply: UpdateReply) => this.#settle(reply));
     let fault: unknown;

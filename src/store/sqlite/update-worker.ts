@@ -2,13 +2,14 @@
  * The thread that holds the daemon's only write connection (RULES 32): a batch in, what came of it out. It waits for locks
  * and disks so that the main thread does not. `update-thread.ts` starts and feeds it.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { describeError, errorCode } from '../../core/errors.ts';
 import { writeBatch } from './update-batch.ts';
 import type { UpdateBatch } from './update-queue.ts';
 
-export interface UpdateWorkerOptions {
+export interface UpdateTask {
   readonly path: string;
+  readonly batch: UpdateBatch;
 }
 
 export type UpdateReply =
@@ -18,12 +19,10 @@ export type UpdateReply =
 
 const port = parentPort;
 
-port?.on('message', (batch: UpdateBatch) => port.postMessage(write(batch)));
+port?.on('message', (task: UpdateTask) => port.postMessage(write(task)));
 
-function write(batch: UpdateBatch): UpdateReply {
+function write({ path, batch }: UpdateTask): UpdateReply {
   try {
-    // What the thread was started with; there is no type in the way between the two.
-    const { path } = workerData as UpdateWorkerOptions;
     return { kind: 'written', replaced: writeBatch(path, batch) };
   } catch (error) {
     const isLocked = errorCode(error)?.startsWith('SQLITE_BUSY') === true;

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeToken, parseToken, sealToken } from '../../../src/auth/app-password.ts';
+import { describeHash } from '../../../src/auth/schemes/hash-facts.ts';
 import { accountVerb } from '../../../src/cli/account.ts';
 import { appPasswordVerb } from '../../../src/cli/app-password.ts';
 import { aliasVerb } from '../../../src/cli/alias.ts';
@@ -14,6 +15,7 @@ import { userVerb } from '../../../src/cli/user.ts';
 import { formatIni } from '../../../src/config/write-ini.ts';
 import { checkHome, expandHome } from '../../../src/directory/home.ts';
 import { Resolver } from '../../../src/directory/resolver.ts';
+import { readImportLines } from '../../../src/store/passwd-file/import-lines.ts';
 import { SqliteReader } from '../../../src/store/sqlite/reader.ts';
 import { openSqliteAdmin } from '../../../src/store/sqlite/writer.ts';
 import { CollectingLogger } from '../../support/collecting-logger.ts';
@@ -52,6 +54,11 @@ const TOOLS: CliTools = {
     };
   },
   hashPassword: (_config, password) => Promise.resolve(`{PLAIN}${password.toString()}`),
+  describeHash,
+  readUsersFile: (path, options) => {
+    const ids = { findUid: () => 5000, findGid: () => 5000 };
+    return readImportLines(path, { ...options, source: path, ids });
+  },
   makeAppPassword: () => {
     const shown = makeToken();
     return { shown, ...sealToken(parseToken(Buffer.from(shown)) ?? '') };
