@@ -118,7 +118,10 @@ function createMailServices({
     { ...listening(config.policy, passed.get('policy')), exceededMessage: quota.exceededMessage },
     {
       logger: logger.child({ service: 'policy' }),
-      decider: new PolicyRules([new AccountStateRule({ facts, isProbeSender }), quotaRule]),
+      decider: new PolicyRules([
+        new AccountStateRule({ facts, isProbeSender, anonymousUsername: config.auth.anonymousUsername }),
+        quotaRule,
+      ]),
     },
   );
   const lmtp = new LmtpService(

@@ -82,7 +82,11 @@ export function createUsers(config: Config, logger: Logger): Users {
   const source = new SourceChain(userdbs);
   const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
   return {
-    directory: new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
+    directory: new Resolver({
+      source,
+      recipientDelimiter: config.mail.recipientDelimiter,
+      anonymousUsername: config.auth.anonymousUsername,
+    }),
     passdbs,
     source,
     files,

@@ -4,6 +4,11 @@ import { tellsDomainsApart } from './mail-readers.ts';
 
 const SERVICES = ['sasl', 'policy', 'lmtp', 'lookup', 'http'] as const;
 
+/** What a challenge mechanism can be proved with; the others take any stored password. */
+const STORED_FOR: ReadonlyMap<string, readonly string[]> = new Map(
+  ['CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1', 'SCRAM-SHA-256'].map((scheme) => [scheme.toLowerCase(), ['PLAIN', scheme]]),
+);
+
 /** Sentences about a configuration that is good; empty when there is nothing to say. */
 export function noteConfig(config: Config): string[] {
   const notes = SERVICES.filter((name) => config[name].listen.length === 0).map(
@@ -20,6 +25,12 @@ export function noteConfig(config: Config): string[] {
   if (auth.trustedNetworks.some((network) => network.endsWith('/0'))) {
     notes.push('[auth] trusted_networks holds every address: passwords may cross the network in clear text');
   }
+  if (auth.mechanisms.includes('external')) {
+    notes.push('[auth] mechanisms has external: Postfix tells no certificate, so every such login through it fails');
+  }
+  if (auth.mechanisms.includes('anonymous')) {
+    notes.push('[auth] mechanisms has anonymous: anybody can log in, and may send nothing');
+  }
   if (mail.ldaMailboxAutocreate && mail.saveToDetailMailbox) {
     notes.push('[mail] lda_mailbox_autocreate = yes: strangers can create mailboxes by writing to user+detail');
   }
@@ -32,8 +43,23 @@ function noteDatabases({ auth, passdbs, userdbs }: Config): string[] {
   for (const mechanism of auth.mechanisms) {
     // Nobody is looked up for an anonymous login.
     if (mechanism === 'anonymous') continue;
-    const serves = ordinary.some(({ rules }) => rules.mechanisms.length === 0 || rules.mechanisms.includes(mechanism));
-    if (!serves) notes.push(`[auth] mechanisms has ${mechanism}, which no passdb serves: every such login fails`);
+    const serving = ordinary.filter(
+      ({ rules }) => rules.mechanisms.length === 0 || rules.mechanisms.includes(mechanism),
+    );
+    if (serving.length === 0) {
+      notes.push(`[auth] mechanisms has ${mechanism}, which no passdb serves: every such login fails`);
+      continue;
+    }
+    const stored = STORED_FOR.get(mechanism);
+    if (
+      stored !== undefined &&
+      !stored.includes(auth.defaultScheme) &&
+      serving.every(({ driver }) => driver === 'sqlite')
+    )
+      notes.push(
+        `[auth] mechanisms has ${mechanism}, which a password of default_scheme ${auth.defaultScheme} cannot serve: ` +
+          `it has to be stored as ${stored.join(' or ')}`,
+      );
   }
   const last = userdbs.at(-1);
   if (last?.driver === 'prefetch') {

@@ -3,7 +3,7 @@
  * It knows no protocol and no store: it asks a `DirectorySource` and follows what it says (`expansion.ts`). What
  * cannot be told is "unavailable", never "absent".
  */
-import { domainOf, parseDomain, parseNormalized, splitDetail } from '../core/address.ts';
+import { domainOf, normalizeLogin, parseDomain, parseNormalized, splitDetail } from '../core/address.ts';
 import { ABSENT, found, unavailable, type Lookup } from '../core/outcome.ts';
 import type { Directory, Resolution, Target } from './directory.ts';
 import { Expansion, type Entry } from './expansion.ts';
@@ -13,15 +13,20 @@ export interface ResolverOptions {
   readonly source: DirectorySource;
   /** `[mail] recipient_delimiter`: a set of single characters, empty for none. */
   readonly recipientDelimiter: string;
+  /** The name of anonymous logins, who own no sender whatever the directory says (RULES 37). */
+  readonly anonymousUsername?: string;
 }
 
 export class Resolver implements Directory {
   readonly #source: DirectorySource;
   readonly #recipientDelimiter: string;
+  readonly #anonymous: string | undefined;
 
   constructor(options: ResolverOptions) {
     this.#source = options.source;
     this.#recipientDelimiter = options.recipientDelimiter;
+    const { anonymousUsername } = options;
+    this.#anonymous = anonymousUsername === undefined ? undefined : normalizeLogin(anonymousUsername);
   }
 
   async findDomain(domain: string): Promise<Lookup<Domain>> {
@@ -63,7 +68,9 @@ export class Resolver implements Directory {
     const granted = await this.#findGranted(address, domain.kind === 'found' ? domain.value : undefined);
     if (granted.kind === 'unavailable') return granted;
     if (granted.kind === 'found') for (const sender of granted.value) senders.add(sender);
-    return senders.size === 0 ? ABSENT : found([...senders]);
+    // Postfix compares logins without regard to case, and so must we.
+    const kept = [...senders].filter((sender) => normalizeLogin(sender) !== this.#anonymous);
+    return kept.length === 0 ? ABSENT : found(kept);
   }
 
   /** Those whose address it is, and those an alias with *send as* leads to. The catch-all gives no right. */

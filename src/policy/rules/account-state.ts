@@ -1,6 +1,6 @@
 /**
  * What an administrator switched off: accounts that take no mail (refused, or held back at the sender) and logins
- * that may not send. An alias is refused or held only when all its targets agree. During an outage of the directory
+ * that may not send, anonymous ones always among them. An alias is refused or held only when all its targets agree. During an outage of the directory
  * the last known state decides (RULES 27); what was never known passes, since LMTP asks again.
  */
 import { normalizeLogin, parseNormalized } from '../../core/address.ts';
@@ -13,6 +13,8 @@ export interface AccountStateOptions {
   readonly facts: PolicyFacts;
   /** Whether an envelope sender is that of Postfix's address probes, which a hold does not concern (RULES 20). */
   readonly isProbeSender: (sender: string) => boolean;
+  /** The name of anonymous logins: whoever bears it may not send, however the login was made. */
+  readonly anonymousUsername?: string;
 }
 
 const REFUSED: PolicyDecision = Object.freeze({ kind: 'reject', reason: 'mailbox-disabled' });
@@ -22,11 +24,14 @@ const MAY_NOT_SEND: PolicyDecision = Object.freeze({ kind: 'reject', reason: 'se
 export class AccountStateRule implements PolicyRule {
   readonly name = 'account-state';
   readonly #options: AccountStateOptions;
+  readonly #anonymous: string | undefined;
   readonly #recipients = new LastKnown<PolicyDecision>();
   readonly #logins = new LastKnown<PolicyDecision>();
 
   constructor(options: AccountStateOptions) {
     this.#options = options;
+    const { anonymousUsername } = options;
+    this.#anonymous = anonymousUsername === undefined ? undefined : normalizeLogin(anonymousUsername);
   }
 
   async decide(question: PolicyQuestion): Promise<PolicyDecision> {
@@ -41,6 +46,7 @@ export class AccountStateRule implements PolicyRule {
     if (saslMethod.toUpperCase() === 'ANONYMOUS') return MAY_NOT_SEND;
     if (saslUsername === '') return DUNNO;
     const user = normalizeLogin(saslUsername);
+    if (user === this.#anonymous) return MAY_NOT_SEND;
     const account = await this.#options.facts.findAccount(user);
     if (account.kind === 'unavailable') return this.#logins.recall(user) ?? DUNNO;
     const isBarred = account.kind === 'found' && !account.value.canSend;

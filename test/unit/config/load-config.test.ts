@@ -342,6 +342,10 @@ describe('noteConfig()', () => {
     ['[auth]\ndisable_plaintext_auth = no\n', /clear text/],
     ['[auth]\ntrusted_networks = 0.0.0.0/0\n', /every address/],
     ['[auth]\nmechanisms = plain cram-md5\n[passdb local]\nmechanisms = plain\n', /cram-md5.*no passdb/],
+    ['[auth]\nmechanisms = plain cram-md5\n', /cram-md5.*ARGON2ID cannot serve.*PLAIN or CRAM-MD5$/],
+    ['[auth]\nmechanisms = plain scram-sha-256\n', /scram-sha-256.*PLAIN or SCRAM-SHA-256$/],
+    ['[auth]\nmechanisms = plain external\n', /external.*fails$/],
+    ['[auth]\nmechanisms = plain anonymous\n', /anonymous.*send nothing$/],
     ['[userdb local]\n[userdb last]\ndriver = prefetch\n', /\[userdb last\].*prefetch/],
     ['[userdb local]\n[userdb x]\ndriver = static\n', /\[userdb x\].*domains/],
     ['[mail]\nsave_to_detail_mailbox = yes\nlda_mailbox_autocreate = yes\n', /strangers can create mailboxes/],
@@ -353,6 +357,12 @@ describe('noteConfig()', () => {
       assert.match(notes.join(), expected);
     });
   }
+
+  it('has nothing to say about a mechanism that new passwords serve, or that other passdbs may', () => {
+    assert.deepEqual(noteConfig(read('[auth]\nmechanisms = scram-sha-256\ndefault_scheme = SCRAM-SHA-256\n')), []);
+    const file = '[passdb a]\ndriver = passwd-file\npath = /x\n';
+    assert.deepEqual(noteConfig(read(`[auth]\nmechanisms = cram-md5 digest-md5 scram-sha-1\n${file}`)), []);
+  });
 
   it('has nothing to say about the defaults', () => assert.deepEqual(noteConfig(read('')), []));
 });

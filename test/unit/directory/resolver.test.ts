@@ -269,4 +269,14 @@ describe('Resolver.findSenders()', () => {
   it('cannot tell who may send as an alias that runs in a circle', async () => {
     assert.equal((await resolver.findSenders('loop@d.test')).kind, 'unavailable');
   });
+  it('RULES 37: an anonymous login owns no sender, whatever the directory says', async () => {
+    const source = new MemorySource({
+      domains: ['d.test'],
+      accounts: ['guest@d.test', 'bob@d.test'],
+      rights: { 'bob@d.test': ['guest@d.test'] },
+    });
+    const careful = new Resolver({ source, recipientDelimiter: '+', anonymousUsername: 'Guest@d.test' });
+    assert.deepEqual(await careful.findSenders('guest@d.test'), ABSENT);
+    assert.deepEqual(await careful.findSenders('bob@d.test'), { kind: 'found', value: ['bob@d.test'] });
+  });
 });

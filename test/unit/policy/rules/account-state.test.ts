@@ -19,13 +19,14 @@ function setUp(): { facts: FakeFacts; rule: AccountStateRule } {
   facts.add('hold2@example.com', 0, { receive: 'hold' });
   facts.add('away@example.com', 0, { receive: 'refuse', host: 'other.example.com' });
   facts.add('mute@example.com', 0, { canSend: false });
+  facts.add('guest@example.com', 0);
   facts.alias('both-refuse@example.com', ['refuse@example.com', 'refuse2@example.com']);
   facts.alias('both-hold@example.com', ['hold@example.com', 'hold2@example.com']);
   facts.alias('mixed@example.com', ['refuse@example.com', 'hold@example.com']);
   facts.alias('one-open@example.com', ['refuse@example.com', 'open@example.com']);
   facts.alias('one-remote@example.com', ['refuse@example.com', 'x@remote.example']);
   facts.alias('loop@example.com', ['refuse@example.com'], 'loop');
-  return { facts, rule: new AccountStateRule({ facts, isProbeSender }) };
+  return { facts, rule: new AccountStateRule({ facts, isProbeSender, anonymousUsername: 'Guest@example.com' }) };
 }
 
 describe('AccountStateRule at RCPT', () => {
@@ -69,6 +70,7 @@ describe('AccountStateRule for logins', () => {
     ['a login that is no address', { saslUsername: 'Nobody', saslMethod: 'PLAIN' }, DUNNO],
     ['RULES 37: an anonymous login', { saslUsername: 'anonymous', saslMethod: 'ANONYMOUS' }, BARRED],
     ['RULES 37: an anonymous login without a name', { saslMethod: 'anonymous' }, BARRED],
+    ['RULES 37: a login of its name', { saslUsername: 'guest@EXAMPLE.com', saslMethod: 'PLAIN' }, BARRED],
     ['no login', {}, DUNNO],
   ];
   for (const [name, fields, expected] of cases) {
