@@ -59,7 +59,8 @@ function estimate({
   msPerKib: number;
 }): Omit<HashWork, 'signature'> {
   const lookupKib = (BLOCK_BYTES * blockSize * 2 ** Math.min(log2, MAX_LOG2)) / KIB;
-  const memoryKib = lookupKib + (BLOCK_BYTES * blockSize * parallelism) / KIB;
+  // Each lane but the first needs a block more.
+  const memoryKib = lookupKib + (BLOCK_BYTES * blockSize * (parallelism - 1)) / KIB;
   return { memoryKib, estimatedMs: lookupKib * parallelism * msPerKib };
 }
 
