@@ -4,9 +4,9 @@
  */
 import { createLimits, type Limits } from './app-limits.ts';
 import type { AccountUpdates } from './auth/account-updates.ts';
-import { PasswordAuthenticator } from './auth/authenticator.ts';
 import type { HashPool } from './auth/hash-pool.ts';
 import { isLoopback, parseNetworks } from './auth/networks.ts';
+import { createAuthenticator } from './app-login.ts';
 import { createHasher, type Mail, type Users } from './app-users.ts';
 import type { Config } from './config/load-config.ts';
 import { systemClock } from './core/clock.ts';
@@ -74,26 +74,21 @@ export function createServices(parts: ServiceParts): Services {
   return { running: new Map(running), sasl, hasher, limits };
 }
 
-function createSasl(
-  { config, logger, passed, users }: ServiceParts,
-  { hasher, limits }: { hasher: HashPool; limits: Limits },
-): SaslService {
-  const { auth } = config;
-  const authenticator = new PasswordAuthenticator(
-    {
-      passdbs: users.passdbs,
-      usernameFormat: auth.usernameFormat,
-      disablePlaintextAuth: auth.disablePlaintextAuth,
-      trustedNetworks: parseNetworks(auth.trustedNetworks),
-      cacheTtlMs: auth.cacheTtlMs,
-      cacheMaxEntries: auth.cacheSize,
-    },
-    { hasher, logger, clock: systemClock },
-  );
-  const { mechanisms, failureDelayMs, realms } = auth;
+function createSasl(parts: ServiceParts, { hasher, limits }: { hasher: HashPool; limits: Limits }): SaslService {
+  const { config, logger, passed } = parts;
+  const { slots } = limits;
+  const authenticator = createAuthenticator({
+    ...parts,
+    hasher,
+    limits: limits.limits,
+    waitingRoom: slots,
+    listMechanisms: () => service.offeredMechanisms,
+  });
+  const { mechanisms, failureDelayMs, realms } = config.auth;
   const { hostname } = config.postern;
   const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs, realms, hostname };
-  return new SaslService(options, { authenticator, slots: limits.slots, logger });
+  const service = new SaslService(options, { authenticator, slots, logger });
+  return service;
 }
 
 /** Policy and LMTP stand on the same facts: what the one lets in, the other takes. */

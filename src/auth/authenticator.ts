@@ -1,90 +1,298 @@
 /**
- * Decides logins: asks the passdbs in order, has the password compared, checks whether and from where the user may log
- * in. It delays nothing and knows no protocol. Whatever it cannot decide is `unavailable`, never a rejection, and
- * an answer comes before the deadline whatever the passdbs do.
+ * Decides logins: opens an attempt, has the chain asked and the proof compared, and says what came of it; how each of these
+ * works is in the files beside it. It knows no protocol, holds no failure back, and never throws: what it cannot decide
+ * in time is `unavailable`, never a rejection.
  *
- * The password is compared before anything else about the entry is looked at, so that a suspended account, a wrong
- * network and a wrong password take the same time. facts: Dovecot's chain evaluation.
+ * Every failure costs one slow hash, whatever its reason (RULES 40): the one that was compared, or one spent at the end.
+ * Only a user with different hashes in two passdbs costs both, which the next mark of the failure delay hides.
  */
 import type { Clock } from '../core/clock.ts';
 import { settleWithin } from '../core/deadline.ts';
 import { describeError } from '../core/errors.ts';
+import { NO_FIELDS, type Fields } from '../core/fields.ts';
 import type { Logger } from '../core/logger.ts';
-import { unavailable, type Lookup, type Unavailable } from '../core/outcome.ts';
-import { quotePeerText } from '../core/printable.ts';
+import { unavailable, type Lookup } from '../core/outcome.ts';
+import type { AccountUpdates } from './account-updates.ts';
+import { AppPasswordUse } from './app-password-use.ts';
+import { AttemptDesk, type WaitingRoom } from './attempt-desk.ts';
+import type { AttemptLimits } from './attempt-limits.ts';
+import { AttemptLookups } from './attempt-lookups.ts';
+import { DEADLINE_MS, type Attempt } from './attempt.ts';
+import type { ChainOutcome } from './chain.ts';
+import type { ChainStep } from './chain-step.ts';
+import { NetworkReader } from './entry-networks.ts';
+import { judgeExternal } from './external-check.ts';
+import type { HashUpgrade } from './hash-upgrade.ts';
 import type { Hasher } from './hasher.ts';
 import { LoginCache } from './login-cache.ts';
-import type { Authenticator, LoginContext, LoginOutcome, PasswordLogin, RejectReason, Undecided } from './login.ts';
-import { isLoopback, parseNetworks, type NetworkList } from './networks.ts';
-import type { Passdb, PassdbEntry, PassdbQuery } from './passdb.ts';
-import { formatUsername } from './username.ts';
+import { LoginChain } from './login-chain.ts';
+import type {
+  Accepted,
+  Authenticator,
+  Claim,
+  ExplainedOutcome,
+  LoginContext,
+  LoginOutcome,
+  PasswordLogin,
+  PendingProof,
+  Undecided,
+} from './login.ts';
+import { isLoopback, type NetworkList } from './networks.ts';
+import { PasswordCheck, type CheckPorts } from './password-check.ts';
+import { ProofExchange } from './proof-exchange.ts';
+import { RecallCache } from './recall-cache.ts';
+import type { UsernameReader } from './username.ts';
+import { VerdictWriter } from './verdict.ts';
 
 export interface AuthenticatorOptions {
-  /** Asked in this order; the first match wins. */
-  readonly passdbs: readonly Passdb[];
-  /** Template of the name passdbs are asked for, such as `%Lu`. */
-  readonly usernameFormat: string;
+  /** The passdbs in their order, with how each is treated. */
+  readonly steps: readonly ChainStep[];
+  readonly usernames: UsernameReader;
   /** Plain-text mechanisms fail without TLS, from anywhere but loopback and the trusted networks (RULES 36). */
   readonly disablePlaintextAuth: boolean;
   readonly trustedNetworks: NetworkList;
+  /** The main password of every account is refused. */
+  readonly areAppPasswordsRequired: boolean;
+  /** The name of whoever logs in by ANONYMOUS. */
+  readonly anonymousUsername: string;
   /** How long a good login is remembered; 0 turns the cache off. */
   readonly cacheTtlMs: number;
   readonly cacheMaxEntries: number;
   /** Longest time of one decision. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 export interface AuthenticatorPorts {
   readonly hasher: Hasher;
+  readonly limits: AttemptLimits;
+  readonly waitingRoom: WaitingRoom;
+  readonly updates: AccountUpdates;
+  /** Replaces weak hashes; undefined when none is replaced. */
+  readonly upgrade?: HashUpgrade | undefined;
+  /** Asks the directory for an account by its canonical address. */
+  readonly findAccount: (address: string) => Promise<Lookup<unknown>>;
+  /** The secret that invented credentials come from. */
+  readonly proofKey: () => Buffer;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
-/** SASL answers within 8 s, of which a failure may wait half a second for its mark. */
-const DEADLINE_MS = 7000;
-
-/** One attempt on its way through the chain. */
-interface Attempt {
-  readonly username: string;
-  readonly password: Buffer;
-  readonly context: LoginContext;
+/** What an explanation is made of on the way. */
+interface Explanation {
+  readonly steps: { readonly passdb: string; readonly verdict: string }[];
+  fields: Fields;
 }
 
-/** What one passdb had to say. */
-type Verdict =
-  | { readonly kind: 'final'; readonly outcome: LoginOutcome }
-  | { readonly kind: 'no-match'; readonly reason: 'unknown-user' | 'wrong-password' | 'no-password' }
-  | Unavailable;
-
-const UNKNOWN_USER: Verdict = { kind: 'no-match', reason: 'unknown-user' };
-const WRONG_PASSWORD: Verdict = { kind: 'no-match', reason: 'wrong-password' };
-const NO_PASSWORD: Verdict = { kind: 'no-match', reason: 'no-password' };
+/** What is known about a login that was good. */
+interface Remembering {
+  readonly attempt: Attempt;
+  readonly login: PasswordLogin;
+  readonly lookups: AttemptLookups;
+  readonly check: PasswordCheck;
+}
 
 export class PasswordAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #ports: AuthenticatorPorts;
+  readonly #desk: AttemptDesk;
+  readonly #chain: LoginChain;
+  readonly #checks: CheckPorts;
   readonly #cache: LoginCache;
+  readonly #recalls: RecallCache;
+  readonly #appPasswordUse: AppPasswordUse;
+  readonly #verdicts: VerdictWriter;
   /** Decisions that took too long and were given up. */
   deadlineCount = 0;
 
   constructor(options: AuthenticatorOptions, ports: AuthenticatorPorts) {
+    const { steps, usernames, trustedNetworks, areAppPasswordsRequired, cacheTtlMs, cacheMaxEntries } = options;
+    const { hasher, limits, waitingRoom, updates, findAccount, logger, clock } = ports;
+    const networks = new NetworkReader();
+    const cache = { ttlMs: cacheTtlMs, maxEntries: cacheMaxEntries, clock };
     this.#options = options;
     this.#ports = ports;
-    this.#cache = new LoginCache({
-      ttlMs: options.cacheTtlMs,
-      maxEntries: options.cacheMaxEntries,
-      clock: ports.clock,
+    this.#desk = new AttemptDesk({ usernames, limits, waitingRoom, trustedNetworks, limitMs: this.#deadlineMs });
+    this.#chain = new LoginChain(steps, { networks, findAccount });
+    this.#checks = { hasher, logger, clock, networks, areAppPasswordsRequired };
+    this.#cache = new LoginCache(cache);
+    this.#recalls = new RecallCache({
+      ...cache,
+      variables: [...new Set(steps.flatMap(({ rules }) => rules.variables))],
     });
+    this.#appPasswordUse = new AppPasswordUse(updates, clock);
+    this.#verdicts = new VerdictWriter({ passdbs: steps.map(({ passdb }) => passdb), areAppPasswordsRequired });
   }
 
   /** Good logins remembered now, and how often that helped. */
-  get cacheCounters(): { readonly size: number; readonly hits: number; readonly misses: number } {
-    return { size: this.#cache.size, hits: this.#cache.hitCount, misses: this.#cache.missCount };
+  get cacheCounters(): {
+    readonly size: number;
+    readonly hits: number;
+    readonly misses: number;
+    readonly recalls: number;
+  } {
+    const { size, hitCount, missCount } = this.#cache;
+    return { size, hits: hitCount, misses: missCount, recalls: this.#recalls.recallCount };
   }
 
-  async verify(login: PasswordLogin, context: LoginContext): Promise<LoginOutcome> {
+  recall(initialResponse: string, context: LoginContext): Accepted | undefined {
     try {
-      return await settleWithin(this.#decide(login, context), this.#options.deadlineMs ?? DEADLINE_MS, () => {
+      if (this.#isPlaintextForbidden(context)) return undefined;
+      const login = this.#recalls.find(initialResponse, context);
+      if (login === undefined || !this.#desk.passes(login.username, context)) return undefined;
+      this.#recalls.recallCount += 1;
+      if (login.appPassword !== undefined) this.#appPasswordUse.tell(login.appPassword, context);
+      return login.accepted;
+    } catch (error) {
+      this.#ports.logger.error('auth.fault', { err: error });
+      return undefined;
+    }
+  }
+
+  verify(login: PasswordLogin, context: LoginContext): Promise<LoginOutcome> {
+    return this.#guard(() => this.#verify(login, context));
+  }
+
+  /** As `verify`, with what led to the verdict. */
+  async explain(login: PasswordLogin, context: LoginContext): Promise<ExplainedOutcome> {
+    const explanation: Explanation = { steps: [], fields: NO_FIELDS };
+    const outcome = await this.#guard<LoginOutcome>(() => this.#verify(login, context, explanation));
+    return { outcome, ...explanation };
+  }
+
+  findCredential(claim: Claim, context: LoginContext): Promise<PendingProof | Undecided> {
+    return this.#guard<PendingProof | Undecided>(async () => {
+      const opening = await this.#desk.open(claim, context);
+      const exchange = new ProofExchange(
+        { claim, opening },
+        {
+          chain: this.#chain,
+          checks: this.#checks,
+          desk: this.#desk,
+          verdicts: this.#verdicts,
+          proofKey: this.#ports.proofKey(),
+          openLookups: (attempt) => this.#openLookups(attempt),
+        },
+      );
+      const credential = await exchange.findCredential();
+      if (credential.kind === 'unavailable') return credential;
+      return {
+        kind: 'pending',
+        credential: credential.value,
+        conclude: (isProven) => this.#guard<LoginOutcome>(() => exchange.conclude(isProven)),
+      };
+    });
+  }
+
+  verifyExternal(authorizationId: string | undefined, context: LoginContext): Promise<LoginOutcome> {
+    return this.#guard<LoginOutcome>(async () => {
+      const { certificateName: username = '' } = context;
+      if (username === '') return this.#verdicts.reject('no-certificate');
+      const opening = await this.#desk.open({ username, authorizationId, isWhole: true }, context);
+      if (opening.kind === 'rejected') return this.#verdicts.reject(opening.reason);
+      const { attempt } = opening;
+      const lookups = this.#openLookups(attempt);
+      const { networks } = this.#checks;
+      const recognised = await this.#chain.recognise({
+        attempt,
+        lookups,
+        judge: (entry) => Promise.resolve(judgeExternal(entry, { attempt, lookups, networks })),
+      });
+      const outcome = await this.#chain.admit(recognised, { attempt, lookups });
+      if (outcome.kind === 'accepted') lookups.remember();
+      return this.#close(attempt, this.#verdicts.write(outcome, { attempt, isCached: lookups.isStale }));
+    });
+  }
+
+  acceptAnonymous(): Promise<LoginOutcome> {
+    return this.#guard<LoginOutcome>(async () => {
+      const { anonymousUsername: user } = this.#options;
+      // Nobody in particular must never pass for somebody.
+      const account = await this.#ports.findAccount(user);
+      if (account.kind === 'unavailable') return account;
+      if (account.kind === 'found') return this.#verdicts.reject('denied');
+      return { kind: 'accepted', user, isCached: false, isAnonymous: true };
+    });
+  }
+
+  async #verify(login: PasswordLogin, context: LoginContext, explanation?: Explanation): Promise<LoginOutcome> {
+    if (this.#isPlaintextForbidden(context)) return this.#verdicts.reject('plaintext');
+    const opening = await this.#desk.open(login, context);
+    if (opening.kind === 'rejected') return this.#verdicts.reject(opening.reason);
+    const { attempt } = opening;
+    const { password } = login;
+    const lookups = this.#openLookups(attempt);
+    const check = new PasswordCheck(this.#checks, { attempt, lookups, password });
+    const trace = (passdb: string, verdict: string): void => void explanation?.steps.push({ passdb, verdict });
+    const recognised = await this.#chain.recognise({
+      attempt,
+      lookups,
+      judge: (entry, step, { isVerified }) => check.judge(entry, step, isVerified),
+      trace,
+    });
+    const outcome = await this.#payForFailure(await this.#chain.admit(recognised, { attempt, lookups, trace }), {
+      attempt,
+      password,
+    });
+    if (explanation !== undefined && outcome.kind !== 'unavailable') explanation.fields = outcome.fields;
+    const { isCached, appPassword } = check;
+    const verdict = this.#verdicts.write(outcome, { attempt, isCached, appPassword: appPassword?.label });
+    if (verdict.kind === 'accepted') this.#remember(verdict, { attempt, login, lookups, check });
+    return this.#close(attempt, verdict, password);
+  }
+
+  /** An unknown user costs what a known one does, also when the queue is full (RULES 40). */
+  async #payForFailure(
+    outcome: ChainOutcome,
+    { attempt, password }: { readonly attempt: Attempt; readonly password: Buffer },
+  ): Promise<ChainOutcome> {
+    if (outcome.kind !== 'rejected' || attempt.isHashed) return outcome;
+    const spent = await this.#ports.hasher.spend(password, attempt.hashOptions);
+    return spent === 'busy' ? unavailable('hash queue busy') : outcome;
+  }
+
+  #remember(verdict: Accepted, { attempt, login, lookups, check }: Remembering): void {
+    const { context } = attempt;
+    const { appPassword, comparedEntry } = check;
+    lookups.remember();
+    if (appPassword !== undefined) this.#appPasswordUse.tell(appPassword, context);
+    if (comparedEntry !== undefined) this.#ports.upgrade?.consider(comparedEntry, login.password);
+    const { entries } = lookups;
+    // Whoever acts as somebody else, or was let in by memory or by no entry at all, is looked at every time.
+    if (login.initialResponse === undefined || verdict.masterUser !== undefined) return;
+    if (lookups.isStale || entries.length === 0) return;
+    const { networks } = this.#checks;
+    const lists = [...entries, ...(appPassword === undefined ? [] : [appPassword])].map(({ allowNets }) => allowNets);
+    this.#recalls.remember(login.initialResponse, context, {
+      accepted: Object.freeze({ ...verdict, isCached: true }),
+      username: attempt.name.username,
+      networks: lists.flatMap((texts) => networks.find(texts) ?? []),
+      appPassword,
+      versions: lookups.asked,
+    });
+  }
+
+  #close(attempt: Attempt, verdict: LoginOutcome, password?: Buffer): LoginOutcome {
+    this.#desk.close(attempt, verdict, password);
+    return verdict;
+  }
+
+  #openLookups(attempt: Attempt): AttemptLookups {
+    return new AttemptLookups(attempt, { cache: this.#cache, logger: this.#ports.logger });
+  }
+
+  #isPlaintextForbidden({ isSecured, remoteAddress }: LoginContext): boolean {
+    const { disablePlaintextAuth, trustedNetworks } = this.#options;
+    return disablePlaintextAuth && !isSecured && !isLoopback(remoteAddress) && !trustedNetworks.contains(remoteAddress);
+  }
+
+  get #deadlineMs(): number {
+    return this.#options.deadlineMs ?? DEADLINE_MS;
+  }
+
+  /** Gives what `decide` gives, or "could not tell" when it throws or takes too long. */
+  async #guard<T>(decide: () => Promise<T | Undecided>): Promise<T | Undecided> {
+    try {
+      return await settleWithin<T | Undecided>(decide(), this.#deadlineMs, () => {
         this.deadlineCount += 1;
         return unavailable('no decision before the deadline');
       });
@@ -93,152 +301,4 @@ export class PasswordAuthenticator implements Authenticator {
       return unavailable(describeError(error));
     }
   }
-
-  recall(): undefined {
-    return undefined;
-  }
-
-  findCredential(): Promise<Undecided> {
-    return Promise.resolve(unavailable('no mechanism with proofs is offered'));
-  }
-
-  verifyExternal(): Promise<LoginOutcome> {
-    return Promise.resolve(rejected('no-certificate', undefined));
-  }
-
-  acceptAnonymous(): Promise<LoginOutcome> {
-    return Promise.resolve(rejected('denied', undefined));
-  }
-
-  async #decide(login: PasswordLogin, context: LoginContext): Promise<LoginOutcome> {
-    if (this.#isPlaintextForbidden(context)) return rejected('plaintext', undefined);
-    const username = formatUsername(login.username, this.#options.usernameFormat, context);
-    if (username === undefined) return rejected('bad-username', undefined);
-    if (login.authorizationId !== undefined) return rejected('authorization-id', username);
-    return this.#askChain({ username, password: login.password, context });
-  }
-
-  #isPlaintextForbidden({ isSecured, remoteAddress }: LoginContext): boolean {
-    const { disablePlaintextAuth, trustedNetworks } = this.#options;
-    return disablePlaintextAuth && !isSecured && !isLoopback(remoteAddress) && !trustedNetworks.contains(remoteAddress);
-  }
-
-  /** A failed passdb turns "no match" into "could not tell", but a match elsewhere is a match. */
-  async #askChain(attempt: Attempt): Promise<LoginOutcome> {
-    let outage: Unavailable | undefined;
-    let reason: RejectReason = 'unknown-user';
-    for (const passdb of this.#options.passdbs) {
-      const verdict = await this.#askPassdb(passdb, attempt);
-      if (verdict.kind === 'final') return verdict.outcome;
-      if (verdict.kind === 'unavailable') outage ??= verdict;
-      else if (reason !== 'wrong-password' && verdict.reason !== 'unknown-user') reason = verdict.reason;
-    }
-    if (outage !== undefined) return outage;
-    if (reason !== 'wrong-password') {
-      // Nobody's hash was computed: an unknown user must cost what a known one does (RULES 40), also when busy.
-      const spent = await this.#ports.hasher.spend(attempt.password);
-      if (spent === 'busy') return unavailable('hash queue busy');
-    }
-    return rejected(reason, attempt.username);
-  }
-
-  async #askPassdb(passdb: Passdb, attempt: Attempt): Promise<Verdict> {
-    const { username, password, context } = attempt;
-    const key = this.#cache.keyOf({ passdb: passdb.name, service: context.service, username, password });
-    const lookup = await this.#find(passdb, { username, typedName: username, context });
-    switch (lookup.kind) {
-      case 'absent':
-        return UNKNOWN_USER;
-      case 'unavailable':
-        return this.#useCached(key, attempt) ?? lookup;
-      case 'found':
-        return this.#judgeEntry(lookup.value, { attempt, key, passdbName: passdb.name });
-    }
-  }
-
-  async #find(passdb: Passdb, query: PassdbQuery): Promise<Lookup<PassdbEntry>> {
-    try {
-      return await passdb.find(query);
-    } catch (error) {
-      this.#ports.logger.error('auth.fault', { passdb: passdb.name, err: error });
-      return unavailable(`passdb ${passdb.name}: ${describeError(error)}`);
-    }
-  }
-
-  /** During an outage a login that was good lately is still good (DESIGN 1.2). */
-  #useCached(key: string, { context }: Attempt): Verdict | undefined {
-    const cached = this.#cache.find(key);
-    if (cached === undefined) return undefined;
-    if (isAllowedFrom(cached.allowNets, context.remoteAddress) !== true) return undefined;
-    return { kind: 'final', outcome: { kind: 'accepted', user: cached.user, isCached: true } };
-  }
-
-  async #judgeEntry(
-    entry: PassdbEntry,
-    { attempt, key, passdbName }: { attempt: Attempt; key: string; passdbName: string },
-  ): Promise<Verdict> {
-    const { password: stored, user, allowNets } = entry;
-    const cached = this.#cache.find(key);
-    const isCached = cached !== undefined && cached.stored === stored && cached.user === user;
-    if (!isCached) {
-      this.#cache.forget(key);
-      const objection = await this.#comparePassword(entry, { password: attempt.password, passdbName });
-      if (objection !== undefined) return objection;
-    }
-    const refusal = this.#findRefusal(entry, attempt);
-    if (refusal !== undefined) return refusal;
-    if (!isCached) this.#cache.remember(key, { stored, user, allowNets });
-    return { kind: 'final', outcome: { kind: 'accepted', user, isCached } };
-  }
-
-  /** Undefined when the password is right. */
-  async #comparePassword(
-    entry: PassdbEntry,
-    { password, passdbName }: { password: Buffer; passdbName: string },
-  ): Promise<Verdict | undefined> {
-    if (entry.password === undefined) return entry.isPasswordless ? undefined : NO_PASSWORD;
-    if (entry.isPasswordless) return this.#reportEntry(entry, `passdb ${passdbName}: nopassword beside a password`);
-    const verdict = await this.#ports.hasher.verify(password, entry.password);
-    switch (verdict) {
-      case 'match':
-        return undefined;
-      case 'mismatch':
-        return WRONG_PASSWORD;
-      case 'busy':
-        return unavailable('hash queue busy');
-      case 'unusable':
-        return this.#reportEntry(entry, `passdb ${passdbName}: unusable password hash`);
-    }
-  }
-
-  /** What stands against a login whose password is right (RULES 38). */
-  #findRefusal(entry: PassdbEntry, { username, context }: Attempt): Verdict | undefined {
-    if (!entry.canLogin) return { kind: 'final', outcome: rejected('login-off', username) };
-    const isAllowed = isAllowedFrom(entry.allowNets, context.remoteAddress);
-    if (isAllowed === undefined) return this.#reportEntry(entry, 'allow_nets cannot be read');
-    return isAllowed ? undefined : { kind: 'final', outcome: rejected('network', username) };
-  }
-
-  #reportEntry({ user }: PassdbEntry, reason: string): Unavailable {
-    this.#ports.logger.error('auth.fault', { user: quotePeerText(user), reason });
-    return unavailable(reason);
-  }
-}
-
-/** Whether an address is in the list; undefined when only a broken list keeps it out. An empty list allows all. */
-function isAllowedFrom(allowNets: readonly string[], remoteAddress: string): boolean | undefined {
-  if (allowNets.length === 0) return true;
-  let hasBroken = false;
-  for (const network of allowNets) {
-    try {
-      if (parseNetworks([network]).contains(remoteAddress)) return true;
-    } catch {
-      hasBroken = true;
-    }
-  }
-  return hasBroken ? undefined : false;
-}
-
-function rejected(reason: RejectReason, user: string | undefined): LoginOutcome {
-  return { kind: 'rejected', reason, user };
 }

@@ -1,107 +1,122 @@
 /**
- * Remembers good logins so that the slow hash is not paid each time, and so that known users get in while a passdb is
- * down. Never a failure: a wrong password is never remembered. A password is kept only as a keyed digest under a key
- * that lives and dies with the process.
+ * What the passdbs said lately about users who logged in: it spares the slow hash of a password that was good with the
+ * same stored hash, and lets those users in while a passdb is down. A login that failed never makes an entry, and a
+ * wrong password is never kept. A right one is kept as a keyed digest, under a key that lives and dies with the process.
  *
- * node-cache is told to sweep nothing and copy nothing (a sweep blocks the loop for a second at a million keys, and
- * `maxKeys` throws on updates, RULES 33). Entries expire when read. There are two generations: when the young one holds
- * half of what is allowed it becomes the old one, and the old one is dropped whole, so no entry costs a search.
+ * There is one entry for a user, and it follows whatever the passdb says later: a hash that was seen to change takes the
+ * old password along, so that it is worth nothing in an outage either.
  */
 import { hash, randomBytes } from 'node:crypto';
-import NodeCache from 'node-cache';
 import type { Clock } from '../core/clock.ts';
+import type { Absent, Found } from '../core/outcome.ts';
+import { Generations } from './generations.ts';
+import { joinParts } from './key-parts.ts';
+import type { PassdbEntry } from './passdb.ts';
 
-/** What makes two logins the same; everything that could make the answer differ is in it. */
+/** Everything an answer of a passdb can depend on, part by part: an entry must never serve somebody else. */
 export interface LoginKey {
   readonly passdb: string;
   readonly service: string;
   readonly username: string;
-  readonly password: Buffer;
+  /** The values of whatever else plays a part. */
+  readonly values: readonly string[];
 }
 
-export interface CachedLogin {
-  /** The stored hash that matched; the entry is good only while the passdb still has this one. */
-  readonly stored: string | undefined;
-  /** Canonical address. */
-  readonly user: string;
-  readonly allowNets: readonly string[];
-}
+/** An answer that was part of a good login: an entry, or that nobody of that name is denied. */
+export type KnownAnswer = Found<PassdbEntry> | Absent;
 
 export interface LoginCacheOptions {
+  /** How long a good login is remembered. */
   readonly ttlMs: number;
   readonly maxEntries: number;
   readonly clock: Clock;
 }
 
-interface Timed {
-  readonly login: CachedLogin;
+interface Known {
+  readonly answer: KnownAnswer;
+  /** Of the password that matches the entry's stored hash; undefined when it was not this entry's that was typed. */
+  readonly digest: string | undefined;
   readonly expiresAt: number;
 }
 
-const PREFIX = 'login:';
-const KEY_BYTES = 32;
+const SECRET_BYTES = 32;
+const NO_PASSWORD = Buffer.alloc(0);
 
 export class LoginCache {
   readonly #options: LoginCacheOptions;
-  readonly #secret = randomBytes(KEY_BYTES);
-  #young = createGeneration();
-  #old = createGeneration();
+  readonly #secret = randomBytes(SECRET_BYTES);
+  readonly #known: Generations<Known>;
   /** Logins that spared a hash, or got in during an outage. */
   hitCount = 0;
-  /** Logins that were not remembered, or whose entry had expired. */
+  /** Passwords that were not remembered, or no longer. */
   missCount = 0;
 
   constructor(options: LoginCacheOptions) {
     this.#options = options;
+    this.#known = new Generations('login', options.ttlMs > 0 ? options.maxEntries : 0);
   }
 
-  /** Entries kept now, expired ones included. */
+  /** Users kept now, expired ones included. */
   get size(): number {
-    return this.#young.getStats().keys + this.#old.getStats().keys;
+    return this.#known.size;
   }
 
-  /** The name of a login in this cache; worthless outside this process. */
-  keyOf(login: LoginKey): string {
-    // Lengths keep the parts apart whatever they hold; the password is last. A keyed hash in one call takes a third of
-    // an HMAC's time, and nobody sees its output who could extend it.
-    const { passdb, service, username } = login;
-    const parts = Buffer.from(`${passdb.length}:${passdb}${service.length}:${service}${username.length}:${username}`);
-    return PREFIX + hash('sha256', Buffer.concat([this.#secret, parts, login.password]), 'base64');
+  /** The name of an entry in this cache; worthless outside this process. */
+  keyOf({ passdb, service, username, values }: LoginKey): string {
+    return this.#digest(joinParts([passdb, service, username, ...values]), NO_PASSWORD);
   }
 
-  find(key: string): CachedLogin | undefined {
-    const young = this.#young.get<Timed>(key);
-    const timed = young ?? this.#old.get<Timed>(key);
-    if (timed === undefined || timed.expiresAt <= this.#options.clock.now()) {
-      if (timed !== undefined) this.forget(key);
-      this.missCount += 1;
-      return undefined;
-    }
-    if (young === undefined) this.#keep(key, timed);
-    this.hitCount += 1;
-    return timed.login;
+  /** What is kept of a right password. */
+  digestOf(key: string, password: Buffer): string {
+    return this.#digest(`${key}:`, password);
   }
 
-  remember(key: string, login: CachedLogin): void {
-    const { clock, ttlMs, maxEntries } = this.#options;
-    if (ttlMs > 0 && maxEntries > 0) this.#keep(key, { login, expiresAt: clock.now() + ttlMs });
+  /** What the passdb said last, for an outage. */
+  find(key: string): KnownAnswer | undefined {
+    return this.#find(key)?.answer;
   }
 
-  forget(key: string): void {
-    this.#young.del(key);
-    this.#old.del(key);
+  /** Whether this password was good lately, with the hash that is stored now. */
+  isGood(key: string, { stored, digest }: { readonly stored: string | undefined; readonly digest: string }): boolean {
+    const known = this.#find(key);
+    const isGood = known?.answer.kind === 'found' && known.answer.value.password === stored && known.digest === digest;
+    if (isGood) this.hitCount += 1;
+    else this.missCount += 1;
+    return isGood;
   }
 
-  #keep(key: string, timed: Timed): void {
-    this.forget(key);
-    if (this.#young.getStats().keys >= this.#options.maxEntries / 2) {
-      this.#old = this.#young;
-      this.#young = createGeneration();
-    }
-    this.#young.set(key, timed);
+  /** Takes over what the passdb says of a user now; nothing is kept of a user who is not here yet. */
+  observe(key: string, answer: KnownAnswer): void {
+    const known = this.#find(key);
+    if (known === undefined || isSame(known.answer, answer)) return;
+    if (known.answer.kind !== answer.kind) this.#known.delete(key);
+    else
+      this.#known.set(key, { ...known, answer, digest: isSameHash(known.answer, answer) ? known.digest : undefined });
+  }
+
+  /** Remembers an answer that a good login stood on. */
+  remember(key: string, answer: KnownAnswer, digest: string | undefined): void {
+    const { clock, ttlMs } = this.#options;
+    this.#known.set(key, { answer, digest, expiresAt: clock.now() + ttlMs });
+  }
+
+  #find(key: string): Known | undefined {
+    const known = this.#known.get(key);
+    if (known === undefined || known.expiresAt > this.#options.clock.now()) return known;
+    this.#known.delete(key);
+    return undefined;
+  }
+
+  /** A keyed hash in one call takes a third of an HMAC's time, and nobody sees its output who could extend it. */
+  #digest(text: string, password: Buffer): string {
+    return hash('sha256', Buffer.concat([this.#secret, Buffer.from(text), password]), 'base64');
   }
 }
 
-function createGeneration(): NodeCache {
-  return new NodeCache({ checkperiod: 0, useClones: false, stdTTL: 0 });
+function isSame(one: KnownAnswer, other: KnownAnswer): boolean {
+  return one.kind === 'found' && other.kind === 'found' ? one.value === other.value : one.kind === other.kind;
+}
+
+function isSameHash(one: KnownAnswer, other: KnownAnswer): boolean {
+  return one.kind === 'found' && other.kind === 'found' && one.value.password === other.value.password;
 }

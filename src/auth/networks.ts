@@ -4,6 +4,9 @@
  */
 import IPCIDR from 'ip-cidr';
 
+/** Octets are checked: what only looks like an address of this machine must not be trusted as one. */
+const LOOPBACK = /^127(?:\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}$/;
+
 /** The word for sessions without an address, as in Dovecot's `allow_nets`. */
 const LOCAL = 'local';
 const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+(?:\/|$))/i;
@@ -26,7 +29,7 @@ export function parseNetworks(texts: readonly string[]): NetworkList {
 /** Whether a peer is this machine: the loopback networks, or no address at all (a unix socket). */
 export function isLoopback(address: string): boolean {
   const clean = cleanAddress(address);
-  return clean === '' || clean === '::1' || /^127\.\d+\.\d+\.\d+$/.test(clean);
+  return clean === '' || clean === '::1' || LOOPBACK.test(clean);
 }
 
 function parseNetwork(text: string): IPCIDR {

@@ -38,6 +38,8 @@ export interface PassdbEntry {
   readonly appPasswords: readonly AppPassword[];
   /** The main password is refused on mail protocols. `domain` also stands for the whole site (RULES 41). */
   readonly appPasswordsRequired: 'no' | 'account' | 'domain';
+  /** The stored hash may be replaced by another of the same password; only a database of our own is ever changed. */
+  readonly isUpgradable: boolean;
   /** Everything the driver gave, with `userdb_*` for prefetch and what Postern does not use, without the password. */
   readonly fields: Fields;
 }
@@ -51,6 +53,7 @@ export const PLAIN_ENTRY: Omit<PassdbEntry, 'user' | 'password'> = {
   isFieldsOnly: false,
   appPasswords: [],
   appPasswordsRequired: 'no',
+  isUpgradable: false,
   fields: NO_FIELDS,
 };
 

@@ -91,6 +91,13 @@ export async function makeCredential(
     : { kind: 'stored', credential: fitting };
 }
 
+/** Whether a stored password can be what the proof of a scheme is checked with. */
+export function servesProof(stored: string, scheme: ProofScheme): 'yes' | 'no' | 'unusable' {
+  const fitting = readStored(stored, scheme);
+  if (fitting === undefined) return 'no';
+  return fitting.kind === 'unusable' ? 'unusable' : 'yes';
+}
+
 /** Makes the credential that no proof matches, the same at every attempt; `claim.username` is the name after formatting. */
 export function inventCredential({ username, scheme }: Claim, key: Buffer): Credential {
   if (!isScram(scheme)) {

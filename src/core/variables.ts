@@ -136,6 +136,11 @@ export function checkVariables(text: string, allowed: readonly string[]): void {
   }
 }
 
+/** The variables of a text, each under its first name. */
+export function listVariables(text: string): string[] {
+  return [...listNames(parseTemplate(text))].map((name) => ALIASES.get(name) ?? name);
+}
+
 /** Whether a text has one of these variables (long names). */
 export function usesVariable(text: string, names: readonly string[]): boolean {
   const used = listNames(parseTemplate(text));

@@ -72,6 +72,7 @@ for (const [engineName, makeEngine] of [
           isPasswordless: false,
           canLogin: true,
           allowNets: [],
+          isUpgradable: engineName === 'sqlite',
         },
       });
       assert.deepEqual(await engine.store.findDomain('d.test'), {

@@ -7,13 +7,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PasswordAuthenticator } from '../../src/auth/authenticator.ts';
 import { HashPool } from '../../src/auth/hash-pool.ts';
 import type { Authenticator } from '../../src/auth/login.ts';
 import { parseNetworks } from '../../src/auth/networks.ts';
-import { systemClock } from '../../src/core/clock.ts';
 import { SaslService, type SaslOptions } from '../../src/service/sasl/service.ts';
 import { CollectingLogger } from './collecting-logger.ts';
+import { createLoginCore, stepOf } from './login-core.ts';
 import { MemoryPassdb } from './memory-passdb.ts';
 
 export interface SaslServer {
@@ -41,17 +40,14 @@ export async function startSaslServer(
   passdb.set('nopass@example.com', undefined, { isPasswordless: true });
   passdb.set('off@example.com', '{PLAIN}secret', { canLogin: false });
   const hasher = new HashPool({ defaultScheme: 'SSHA256', workerCount: 1, logger });
-  const authenticator = new PasswordAuthenticator(
-    {
-      passdbs: [passdb],
-      usernameFormat: '%Lu',
-      disablePlaintextAuth: true,
-      trustedNetworks: parseNetworks([]),
-      cacheTtlMs: 0,
-      cacheMaxEntries: 0,
-    },
-    { hasher, logger, clock: systemClock },
-  );
+  const authenticator = createLoginCore({
+    steps: [stepOf(passdb)],
+    trustedNetworks: parseNetworks([]),
+    cacheTtlMs: 0,
+    cacheMaxEntries: 0,
+    hasher,
+    logger,
+  });
   const service = new SaslService(
     {
       endpoints: [{ kind: 'unix', path }],

@@ -56,9 +56,10 @@ export function formatAccepted(
 }
 
 /** One text for every failure of a domain, whoever it is about (RULES 41). */
-function formatRejected(id: number, { user, hasNoDelay, tellsAppPassword }: Rejected): string {
+function formatRejected(id: number, { user, masterUser, hasNoDelay, tellsAppPassword }: Rejected): string {
   const reason = tellsAppPassword === true ? APP_PASSWORD_REQUIRED : REJECTED;
-  return formatFail(id, { user, hasNoDelay: hasNoDelay === true, reason });
+  // Who typed the password is the one who failed, as with Dovecot.
+  return formatFail(id, { user: masterUser ?? user, hasNoDelay: hasNoDelay === true, reason });
 }
 
 /** "Later", for a client that understands it or whose other requests a close would hurt. */

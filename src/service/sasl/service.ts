@@ -93,6 +93,11 @@ export class SaslService implements Service {
     return this.#slots.overflowCount;
   }
 
+  /** Names of the mechanisms that clients who connect now are offered. */
+  get offeredMechanisms(): string[] {
+    return this.#mechanisms.map(({ name }) => name);
+  }
+
   bind(): Promise<void> {
     return this.#listener.bind();
   }

@@ -161,6 +161,7 @@ export class DirectoryQueries {
       allowNets: splitList(row.allow_nets),
       appPasswords: this.#appPasswords.all(row.id).map(toAppPassword),
       appPasswordsRequired: this.#judgeRequirement(name, row),
+      isUpgradable: true,
     };
   }
 

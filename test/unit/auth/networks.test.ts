@@ -41,7 +41,16 @@ describe('parseNetworks()', () => {
 describe('isLoopback()', () => {
   it('knows this machine by all its names', () => {
     for (const address of ['', '127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(address));
-    for (const address of ['128.0.0.1', '::2', 'localhost', '127.0.0.1.example.com', '1127.0.0.1'])
+    for (const address of [
+      '128.0.0.1',
+      '::2',
+      'localhost',
+      '127.0.0.1.example.com',
+      '1127.0.0.1',
+      '127.999.1.1',
+      '127.0.0.256',
+      '127.0.0.01',
+    ])
       assert.ok(!isLoopback(address));
   });
 });

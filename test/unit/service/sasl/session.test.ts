@@ -177,7 +177,7 @@ describe('SaslSession', () => {
       assert.ok(typeof session === 'string' && (ms === undefined || typeof ms === 'number'));
       return fields;
     };
-    assert.deepEqual(find('auth.accepted'), { ...common, user: '"bob@example.com"', cached: false });
+    assert.deepEqual(find('auth.accepted'), { ...common, user: '"bob@example.com"', passdb: 'memory', cached: false });
     assert.deepEqual(find('auth.unavailable'), { ...common, user: '"outage@example.com"', reason: 'always down' });
     const reasons = attempts.filter(({ event }) => event === 'auth.rejected').map(({ fields }) => fields['reason']);
     assert.deepEqual(new Set(reasons), new Set(['mechanism', 'wrong-password', 'unknown-user']));
