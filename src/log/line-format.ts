@@ -7,6 +7,10 @@ import type { LogEvent, LogFields } from '../core/logger.ts';
 
 /** Nothing here needs an escape in JSON. */
 const HARMLESS = /^[ !#-[\]-~]*$/;
+/** The same in quotes, which is how texts of peers come. */
+const HARMLESS_IN_QUOTES = /^"[ !#-[\]-~]*"$/;
+/** Far more than there are names of fields. */
+const MAX_NAMES = 1000;
 
 /** What a line is made of, beside the fields bound to its logger. */
 export interface LineParts {
@@ -26,9 +30,9 @@ export function formatFields(fields: LogFields, secrets: ReadonlySet<string>): s
     const value = fields[name];
     if (value === undefined) continue;
     if (secrets.has(name)) return undefined;
-    if (typeof value === 'string') text += `,${quote(name)}:${quote(value)}`;
-    else if (typeof value === 'boolean') text += `,${quote(name)}:${value ? 'true' : 'false'}`;
-    else if (typeof value === 'number') text += `,${quote(name)}:${Number.isFinite(value) ? value : 'null'}`;
+    if (typeof value === 'string') text += `${formatName(name)}${quote(value)}`;
+    else if (typeof value === 'boolean') text += `${formatName(name)}${value ? 'true' : 'false'}`;
+    else if (typeof value === 'number') text += `${formatName(name)}${Number.isFinite(value) ? value : 'null'}`;
     else return undefined;
   }
   return text;
@@ -48,6 +52,18 @@ export function formatLine({ level, event, message }: LineParts, bound: string, 
   return `{"level":"${level}","time":"${lastTime}"${bound},"event":"${event}"${own}${end}`;
 }
 
+const formattedNames = new Map<string, string>();
+
+/** Names are few and come again in every line. */
+function formatName(name: string): string {
+  const known = formattedNames.get(name);
+  if (known !== undefined) return known;
+  const formatted = `,${quote(name)}:`;
+  if (formattedNames.size < MAX_NAMES) formattedNames.set(name, formatted);
+  return formatted;
+}
+
 function quote(text: string): string {
-  return HARMLESS.test(text) ? `"${text}"` : JSON.stringify(text);
+  if (HARMLESS.test(text)) return `"${text}"`;
+  return HARMLESS_IN_QUOTES.test(text) ? `"\\"${text.slice(1, -1)}\\""` : JSON.stringify(text);
 }
