@@ -10,6 +10,7 @@ import type { ChainStep } from './auth/chain-step.ts';
 import { withFields } from './auth/field-rules.ts';
 import { HashUpgrade } from './auth/hash-upgrade.ts';
 import type { Hasher } from './auth/hasher.ts';
+import { PassdbInquiry } from './auth/passdb-inquiry.ts';
 import { parseNetworks } from './auth/networks.ts';
 import { needsUpgrade } from './auth/schemes/upgrade.ts';
 import { UsernameReader } from './auth/username.ts';
@@ -41,13 +42,7 @@ const ALWAYS_TOLD_APART: readonly string[] = [...ACCOUNT_VARIABLES, 'service'];
 export function createAuthenticator(parts: LoginParts): PasswordAuthenticator {
   const { config, logger, users, hasher, limits, waitingRoom, updates } = parts;
   const { auth } = config;
-  const usernames = new UsernameReader({
-    format: auth.usernameFormat,
-    allowedCharacters: auth.usernameChars,
-    translation: auth.usernameTranslation,
-    defaultDomain: auth.defaultDomain,
-    masterSeparator: auth.authMasterUserSeparator,
-  });
+  const usernames = createUsernameReader(config);
   return new PasswordAuthenticator(
     {
       steps: createSteps(parts),
@@ -73,6 +68,21 @@ export function createAuthenticator(parts: LoginParts): PasswordAuthenticator {
   );
 }
 
+/** What passdbs say of a name without a password, for the command. */
+export function createInquiry(parts: Pick<LoginParts, 'config' | 'users' | 'logger'>): PassdbInquiry {
+  return new PassdbInquiry({ steps: createSteps(parts), usernames: createUsernameReader(parts.config) });
+}
+
+function createUsernameReader({ auth }: Config): UsernameReader {
+  return new UsernameReader({
+    format: auth.usernameFormat,
+    allowedCharacters: auth.usernameChars,
+    translation: auth.usernameTranslation,
+    defaultDomain: auth.defaultDomain,
+    masterSeparator: auth.authMasterUserSeparator,
+  });
+}
+
 function createUpgrade({ config, hasher, updates, logger, listMechanisms }: LoginParts): HashUpgrade {
   const scheme = config.auth.defaultScheme;
   return new HashUpgrade({
@@ -84,7 +94,7 @@ function createUpgrade({ config, hasher, updates, logger, listMechanisms }: Logi
 }
 
 /** The passdbs in the order of the configuration, each with the rules of its section. */
-function createSteps({ config, users, logger }: LoginParts): ChainStep[] {
+function createSteps({ config, users, logger }: Pick<LoginParts, 'config' | 'users' | 'logger'>): ChainStep[] {
   return config.passdbs.flatMap((db, i) => {
     const passdb = users.passdbs[i];
     if (passdb === undefined) return [];

@@ -4,11 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createLoginTools } from './app-login-tools.ts';
 import { createCliTools, createDomainList, createHasherLoan, createMailRootsAcceptance } from './app-tools.ts';
 import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
+import { authLookupVerb } from './cli/auth-lookup.ts';
 import { authPenaltiesVerb } from './cli/auth-penalties.ts';
+import { authTestVerb } from './cli/auth-test.ts';
 import { authVerbs } from './cli/auth-verbs.ts';
 import { appPasswordVerb } from './cli/app-password.ts';
 import { checkVerb } from './cli/check.ts';
@@ -45,6 +48,7 @@ const version = readVersion();
 const terminal = createTerminal({ input: process.stdin, output: process.stdout, errors: process.stderr });
 
 const tools = createCliTools(openVerbLog);
+const logins = createLoginTools(openVerbLog);
 const listDomains = createDomainList(tools);
 
 process.umask(UMASK);
@@ -59,7 +63,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     accountVerb(tools),
     appPasswordVerb(tools),
     aliasVerb(tools),
-    authVerbs([authPenaltiesVerb(askControl)]),
+    authVerbs([authTestVerb(logins), authLookupVerb(logins), authPenaltiesVerb(askControl)]),
     userVerb(tools),
     mailboxVerb(createMailRootsAcceptance(openVerbLog)),
     pwVerb(createHasherLoan(openVerbLog)),

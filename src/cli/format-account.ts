@@ -6,6 +6,9 @@ import type { Account } from '../directory/source.ts';
 /** Longest names of fields, so that values stand in one column. */
 const LABEL_COLUMNS = 14;
 
+/** A value from a foreign store must not forge a line. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
 /** One line of a list: the address and what is out of the ordinary. */
 export function formatAccountLine(account: AccountRecord): string {
   const marks = [
@@ -64,10 +67,13 @@ function formatAppPasswords({ appPasswords, appPasswordsRequired }: AccountRecor
   return appPasswords === 0 ? undefined : String(appPasswords);
 }
 
-function formatFields(fields: readonly (readonly [label: string, value: string | undefined])[]): string {
+/** Lines of a label and a value, in columns; those without a value are left out. */
+export function formatFields(fields: readonly (readonly [label: string, value: string | undefined])[]): string {
   return fields
     .filter(([, value]) => value !== undefined && value !== '')
-    .map(([label, value]) => `${label.padEnd(LABEL_COLUMNS)}${value ?? ''}\n`)
+    .map(
+      ([label, value = '']) => `${label.padEnd(LABEL_COLUMNS)}${CONTROL.test(value) ? JSON.stringify(value) : value}\n`,
+    )
     .join('');
 }
 

@@ -7,7 +7,7 @@ import { describeError } from '../core/errors.ts';
 import { fail } from './admin-session.ts';
 import { EXIT } from './exit-codes.ts';
 import type { CliContext, Verb } from './program.ts';
-import { readNewPassword, type NewPassword } from './terminal.ts';
+import { readKnownPassword, readNewPassword } from './terminal.ts';
 
 /** Lends a hasher for the time of one call. */
 export type WithHasher = (use: (hasher: Hasher) => Promise<void>) => Promise<void>;
@@ -27,7 +27,9 @@ export function pwVerb(withHasher: WithHasher): Verb {
       .option('-t, --test <hash>', 'test the password against this hash ({SCHEME}data)')
       .option('--password-file <file>', 'read the password from a file, or with - from standard input')
       .action(async (options: PwOptions) => {
-        const read = await readPassword(options, context);
+        const { terminal } = context;
+        // A new password is asked for twice, one to be tested once: a mistake shows itself.
+        const read = await (options.test === undefined ? readNewPassword : readKnownPassword)(options, terminal);
         if (read.kind === 'none') return fail(context, { code: EXIT.dataError, text: read.reason });
         const { password } = read;
         return withHasher((hasher) =>
@@ -37,16 +39,6 @@ export function pwVerb(withHasher: WithHasher): Verb {
         );
       });
   };
-}
-
-/** A new password is asked for twice, one to be tested once: a mistake shows itself. */
-async function readPassword(options: PwOptions, { terminal }: CliContext): Promise<NewPassword> {
-  if (options.test === undefined || options.passwordFile !== undefined || !terminal.isInteractive) {
-    return readNewPassword(options, terminal);
-  }
-  const typed = await terminal.readSecret('Password: ');
-  if (typed === undefined) return { kind: 'none', reason: 'Cannot go on without a password: cancelled' };
-  return { kind: 'read', password: Buffer.from(typed) };
 }
 
 async function printHash(

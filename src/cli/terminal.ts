@@ -49,6 +49,17 @@ export async function readNewPassword(
   }
 }
 
+/** Reads a password that exists: as `readNewPassword`, but a person is asked once. */
+export async function readKnownPassword(
+  source: { readonly passwordFile?: string | undefined },
+  terminal: Terminal,
+): Promise<NewPassword> {
+  if (source.passwordFile !== undefined || !terminal.isInteractive) return readNewPassword(source, terminal);
+  const typed = await terminal.readSecret('Password: ');
+  if (typed === undefined) return { kind: 'none', reason: 'Cannot go on without a password: cancelled' };
+  return { kind: 'read', password: Buffer.from(typed) };
+}
+
 async function askTwice(terminal: Terminal): Promise<NewPassword> {
   if (!terminal.isInteractive) {
     return { kind: 'none', reason: 'Cannot ask for a password: no terminal here, use --password-file FILE (or -)' };

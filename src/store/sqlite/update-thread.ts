@@ -25,8 +25,6 @@ export interface UpdateThreadOptions {
 
 /** A change is seen within a second; meanwhile a busy server gathers many. */
 const GATHER_MS = 500;
-/** A last use from the same place and for the same service is told once in this time: lists show minutes. */
-const SAME_USE_MS = 60_000;
 /** About 2 MB; while the database is gone, they wait here. */
 const MAX_WAITING = 10_000;
 /** Like the command: others get the lock in between (RULES 32). */
@@ -42,8 +40,6 @@ const WORKER_URL = new URL('./update-worker.js', import.meta.url);
 export class UpdateThread implements AccountUpdates {
   readonly #options: UpdateThreadOptions;
   readonly #queue: UpdateQueue;
-  /** The last use told of each app password. */
-  readonly #told = new Map<number, AppPasswordUse>();
   #worker: Worker | undefined;
   #writing: UpdateBatch | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -66,7 +62,7 @@ export class UpdateThread implements AccountUpdates {
   }
 
   usedAppPassword(use: AppPasswordUse): void {
-    if (this.#isStopped || this.#isTold(use)) return;
+    if (this.#isStopped) return;
     this.#queue.addUse(use);
     this.#gather();
   }
@@ -99,19 +95,6 @@ export class UpdateThread implements AccountUpdates {
     // A thread that hangs in the disk ends when the disk does; nobody waits for it.
     if (this.#writing === undefined) await worker?.terminate();
     else void worker?.terminate();
-  }
-
-  #isTold(use: AppPasswordUse): boolean {
-    const last = this.#told.get(use.id);
-    const isSame =
-      last !== undefined &&
-      last.remoteAddress === use.remoteAddress &&
-      last.service === use.service &&
-      Math.abs(use.at - last.at) < SAME_USE_MS;
-    if (isSame) return true;
-    if (this.#told.size >= MAX_WAITING) this.#told.clear();
-    this.#told.set(use.id, use);
-    return false;
   }
 
   #gather(): void {
