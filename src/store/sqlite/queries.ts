@@ -5,9 +5,10 @@
  */
 import type Database from 'better-sqlite3';
 import type { AppPassword } from '../../auth/app-password.ts';
-import { PLAIN_ENTRY, type PassdbEntry } from '../../auth/passdb.ts';
+import type { PassdbEntry } from '../../auth/passdb.ts';
 import { APP_PASSWORD_SCOPES, MAX_APP_PASSWORDS } from '../../core/app-password-words.ts';
 import { domainOf } from '../../core/address.ts';
+import { NO_FIELDS } from '../../core/fields.ts';
 import type { Account, Alias, Domain, Receive } from '../../directory/source.ts';
 
 interface DomainRow {
@@ -154,7 +155,6 @@ export class DirectoryQueries {
     const row = this.#login.get(name) ?? this.#findStandIn(name);
     if (row === undefined) return undefined;
     return {
-      ...PLAIN_ENTRY,
       user: row.address,
       password: row.password ?? undefined,
       canLogin: row.can_login === 1 && row.host === null,
@@ -162,6 +162,10 @@ export class DirectoryQueries {
       appPasswords: this.#appPasswords.all(row.id).map(toAppPassword),
       appPasswordsRequired: this.#judgeRequirement(name, row),
       isUpgradable: true,
+      isPasswordless: false,
+      hasNoDelay: false,
+      isFieldsOnly: false,
+      fields: NO_FIELDS,
     };
   }
 
