@@ -67,8 +67,13 @@ describe('the README', () => {
     for (const name of ['passwd', 'group', 'shadow', 'gshadow']) writeFileSync(join(sandbox, 'etc', name), '');
     const program = findProgram(sandbox);
     writeFileSync(join(sandbox, 'bob.secret'), 'a password of bob\n', { mode: 0o644 });
+    mkdirSync(join(sandbox, 'etc/dovecot'));
+    writeFileSync(join(sandbox, 'etc/dovecot/users'), `carol@moved.example:{SHA256.hex}${'0'.repeat(64)}\n`, {
+      mode: 0o644,
+    });
 
-    const [wiring = '', accounts = '', daily = ''] = blocks('sh');
+    const [wiring = '', ...others] = blocks('sh');
+    const daily = others.pop() ?? '';
     for (const line of wiring.trim().split('\n')) {
       run(line.replace('"$PWD/dist/src/postern.cjs"', program));
       // The sample names the places of a real machine as its defaults; the sandbox has its own.
@@ -88,8 +93,8 @@ describe('the README', () => {
     daemon.stop = () => void child.kill();
     await waitFor('the daemon', () => existsSync(join(sandbox, 'var/lib/postern/control')), 20_000);
 
-    for (const line of accounts.trim().split('\n')) run(line.replace('bob.secret', join(sandbox, 'bob.secret')));
-    assert.match(run('postern account list'), /alice@example\.com[^]*bob@example\.com/);
+    for (const line of others.join('').trim().split('\n')) run(line.replace('bob.secret', join(sandbox, 'bob.secret')));
+    assert.match(run('postern account list'), /alice@example\.com[^]*bob@example\.com[^]*carol@moved\.example/);
     const shown = daily.trim().split('\n').map(run);
     assert.match(shown.join(''), /configuration is good[^]*user = nobody[^]*services/);
     child.kill();
