@@ -3,21 +3,22 @@
  * blocks the loop for a second at a million keys, and `maxKeys` throws on updates (RULES 33). Times are the business of
  * who keeps something here.
  *
- * There are two generations: when the young one holds half of what is allowed it becomes the old one, and the old one is
- * dropped whole, so that no entry costs a search. What is read moves into the young one.
+ * There are two generations: when the young one is full it becomes the old one, and the old one is dropped whole, so that
+ * no entry costs a search. What is read moves into the young one. So the last `entries` that were used are always there,
+ * however they follow one another, and there are never more than twice as many.
  */
 import NodeCache from 'node-cache';
 
 export class Generations<T> {
-  readonly #maxEntries: number;
+  readonly #entries: number;
   readonly #prefix: string;
   #young = createGeneration();
   #old = createGeneration();
 
-  /** `prefix` stands before every key, so that no key means anything to the library. */
-  constructor(prefix: string, maxEntries: number) {
+  /** `prefix` stands before every key, so that no key means anything to the library. Without `entries` nothing is kept. */
+  constructor(prefix: string, entries: number) {
     this.#prefix = `${prefix}:`;
-    this.#maxEntries = maxEntries;
+    this.#entries = entries;
   }
 
   /** Entries kept now. */
@@ -35,7 +36,7 @@ export class Generations<T> {
   }
 
   set(key: string, value: T): void {
-    if (this.#maxEntries <= 0) return;
+    if (this.#entries <= 0) return;
     const name = this.#prefix + key;
     this.#old.del(name);
     this.#put(name, value);
@@ -48,7 +49,7 @@ export class Generations<T> {
   }
 
   #put(name: string, value: T): void {
-    if (this.#young.getStats().keys >= this.#maxEntries / 2 && !this.#young.has(name)) {
+    if (this.#young.getStats().keys >= this.#entries && !this.#young.has(name)) {
       this.#old = this.#young;
       this.#young = createGeneration();
     }
