@@ -1,12 +1,13 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
 import { makeToken, parseToken, sealToken } from './auth/app-password.ts';
 import { HashPool } from './auth/hash-pool.ts';
-import { createHasher, createMailRoots, createUsers, databasePath, rememberFound } from './app-users.ts';
+import { createHasher, createMailRoots, createUsers, databasePath, rememberFound, type Users } from './app-users.ts';
 import { describeHash } from './auth/schemes/hash-facts.ts';
 import type { AcceptMailRoots } from './cli/mailbox.ts';
 import type { ListDomains } from './cli/postfix.ts';
 import { findSystemGid, findSystemUid } from './cli/privileges.ts';
 import type { WithHasher } from './cli/pw.ts';
+import type { SurveyedPassdb } from './cli/password-survey.ts';
 import type { CliTools, NewToken } from './cli/tools.ts';
 import type { Config } from './config/load-config.ts';
 import { domainOf } from './core/address.ts';
@@ -40,6 +41,7 @@ export function createCliTools(openLog: () => Logger): CliTools {
       return {
         directory: users.directory,
         source: users.source,
+        passwords: listPasswords(config, users),
         homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
         close: () => users.close(),
       };
@@ -49,6 +51,19 @@ export function createCliTools(openLog: () => Logger): CliTools {
     describeHash,
     readUsersFile: (path, options) => readImportLines(path, { ...options, source: path, ids: SYSTEM_IDS }),
   };
+}
+
+function listPasswords(config: Config, users: Users): SurveyedPassdb[] {
+  return config.passdbs.map(({ name, driver, rules }, i) => {
+    const passdb = users.passdbs[i];
+    return {
+      name,
+      isOurs: driver === 'sqlite',
+      isForLogins: !rules.isMaster && !rules.isDeny,
+      mechanisms: rules.mechanisms,
+      list: passdb?.passwords?.bind(passdb),
+    };
+  });
 }
 
 function makeAppPassword(): NewToken {

@@ -57,6 +57,13 @@ export const PLAIN_ENTRY: Omit<PassdbEntry, 'user' | 'password'> = {
   fields: NO_FIELDS,
 };
 
+/** A user of a passdb that can list them. */
+export interface ListedPassword {
+  readonly user: string;
+  /** `{SCHEME}data`; undefined when no password can match. */
+  readonly password: string | undefined;
+}
+
 export interface Passdb {
   readonly name: string;
   /** Looks a login name up. Never waits longer than 3 s before it is `unavailable`. */
@@ -66,6 +73,8 @@ export interface Passdb {
    * not known without asking. Synchronous, microseconds.
    */
   readVersion(): unknown;
+  /** Every user it can list with what is stored, for checks; throws when it cannot be read to its end. */
+  passwords?(): AsyncIterable<ListedPassword>;
   /** Whether everybody in the domain has to use app passwords, also those who do not exist (RULES 41). */
   requiresAppPassword?(domain: string): boolean;
 }

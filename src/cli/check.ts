@@ -6,13 +6,14 @@ import { noteConfig } from '../config/notes.ts';
 import { describeError } from '../core/errors.ts';
 import type { Account } from '../directory/source.ts';
 import { EXIT } from './exit-codes.ts';
+import { surveyPasswords } from './password-survey.ts';
 import type { Verb } from './program.ts';
 import type { CliTools } from './tools.ts';
 
 /** Enough to see what is wrong; the rest is counted. */
 const MAX_SHOWN_ACCOUNTS = 20;
 
-export function checkVerb(tools: Pick<CliTools, 'openDirectory'>): Verb {
+export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash'>): Verb {
   return (program, context) => {
     program
       .command('check')
@@ -27,11 +28,20 @@ export function checkVerb(tools: Pick<CliTools, 'openDirectory'>): Verb {
         const users = tools.openDirectory(config);
         try {
           const { count, faults } = await judgeAccounts(users.source.accounts());
+          const survey = await surveyPasswords({
+            passdbs: users.passwords,
+            mechanisms: config.auth.mechanisms,
+            upgradesSchemes: config.auth.upgradeScheme,
+            describeHash: tools.describeHash,
+          });
           for (const fault of faults.slice(0, MAX_SHOWN_ACCOUNTS)) terminal.err(`${fault}\n`);
           const more = faults.length - MAX_SHOWN_ACCOUNTS;
           if (more > 0) terminal.err(`and ${more} accounts more\n`);
+          for (const line of [...survey.faults, ...survey.warnings]) terminal.err(`${line}\n`);
           terminal.out(`${count} ${count === 1 ? 'account' : 'accounts'}\n`);
-          if (faults.length > 0) context.exit(EXIT.dataError);
+          for (const line of survey.counts) terminal.out(`${line}\n`);
+          // A warning is no fault: scripts go by the exit code.
+          if (faults.length + survey.faults.length > 0) context.exit(EXIT.dataError);
         } catch (error) {
           terminal.err(`Cannot read the users: ${describeError(error)}\n`);
           context.exit(EXIT.temporary);

@@ -8,12 +8,15 @@ import type { HashFacts } from '../auth/schemes/hash-facts.ts';
 import type { Config } from '../config/load-config.ts';
 import type { DirectoryAdmin } from '../directory/admin.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { SurveyedPassdb } from './password-survey.ts';
 import type { Account, DirectorySource } from '../directory/source.ts';
 
 /** The directory as the daemon sees it. */
 export interface OpenDirectory {
   readonly directory: Directory;
   readonly source: DirectorySource;
+  /** The passdbs in the order of the configuration, with the lists of their users. */
+  readonly passwords: readonly SurveyedPassdb[];
   /** Where the mail of an account lies; throws RangeError for one that makes no safe path. */
   homeOf(account: Account): string;
   close(): void;

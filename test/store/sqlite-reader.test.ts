@@ -243,8 +243,9 @@ describe('SqliteReader', () => {
     queries.findSenders('bob@d.test');
     queries.findLogin('bob@d.test');
     queries.listAccounts('', 1);
-    // The login itself, its app passwords, and what its domain requires.
-    assert.equal(statements.size, 9);
+    queries.listPasswords('', 1);
+    // Of a login three: itself, its app passwords, and what its domain requires.
+    assert.equal(statements.size, 10);
     const plans = [...statements]
       .flatMap((sql) => database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all())
       .map((row) => row.detail);

@@ -5,7 +5,7 @@
  */
 import type Database from 'better-sqlite3';
 import type { AppPassword } from '../../auth/app-password.ts';
-import type { PassdbEntry } from '../../auth/passdb.ts';
+import type { ListedPassword, PassdbEntry } from '../../auth/passdb.ts';
 import { APP_PASSWORD_SCOPES, MAX_APP_PASSWORDS } from '../../core/app-password-words.ts';
 import { domainOf } from '../../core/address.ts';
 import { NO_FIELDS } from '../../core/fields.ts';
@@ -77,6 +77,7 @@ export class DirectoryQueries {
   readonly #alias: Database.Statement<[string], TargetRow>;
   readonly #senders: Database.Statement<[string, string], { address: string }>;
   readonly #login: Database.Statement<[string], LoginRow>;
+  readonly #passwordsAfter: Database.Statement<[string, number], { address: string; password: string | null }>;
   readonly #appPasswords: Database.Statement<[number], AppPasswordRow>;
   readonly #domainRequires: Database.Statement<[string], number>;
 
@@ -87,6 +88,9 @@ export class DirectoryQueries {
     this.#account = database.prepare(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE address = ?`);
     this.#accountsAfter = database.prepare(
       `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE address > ? ORDER BY address LIMIT ?`,
+    );
+    this.#passwordsAfter = database.prepare(
+      'SELECT address, password FROM account WHERE address > ? ORDER BY address LIMIT ?',
     );
     this.#alias = database.prepare(
       `SELECT alias.send_as, alias_target.target FROM alias
@@ -136,6 +140,12 @@ export class DirectoryQueries {
   /** At most `limit` accounts in the order of their addresses, beginning behind `after`. */
   listAccounts(after: string, limit: number): Account[] {
     return this.#accountsAfter.all(after, limit).map((row) => this.#toAccount(row));
+  }
+
+  /** At most `limit` stored passwords in the order of addresses, beginning behind `after`. */
+  listPasswords(after: string, limit: number): ListedPassword[] {
+    const rows = this.#passwordsAfter.all(after, limit);
+    return rows.map(({ address, password }) => ({ user: address, password: password ?? undefined }));
   }
 
   findAlias(address: string): Alias | undefined {

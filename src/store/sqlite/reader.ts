@@ -10,7 +10,7 @@
 import type Database from 'better-sqlite3';
 import { statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
+import type { ListedPassword, Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
 import { normalizeLogin, parseDomain } from '../../core/address.ts';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import { describeError, errorCode } from '../../core/errors.ts';
@@ -120,25 +120,42 @@ export class SqliteReader implements DirectorySource, Passdb {
   }
 
   /** Lists every account; throws when the database cannot be read to its end. */
-  async *accounts(): AsyncIterable<Account> {
-    let after = '';
-    for (;;) {
-      // Other lookups have their turn between chunks.
-      await nextTurn();
-      const from = after;
-      const chunk = this.#answer(({ queries }) => found(queries.listAccounts(from, LIST_CHUNK)));
-      if (chunk.kind !== 'found') throw new Error(`Cannot list accounts of "${this.name}": database unavailable`);
-      yield* chunk.value;
-      const last = chunk.value.at(-1);
-      if (last === undefined) return;
-      after = last.address;
-    }
+  accounts(): AsyncIterable<Account> {
+    return this.#list(
+      (queries, after) => queries.listAccounts(after, LIST_CHUNK),
+      ({ address }) => address,
+    );
+  }
+
+  passwords(): AsyncIterable<ListedPassword> {
+    return this.#list(
+      (queries, after) => queries.listPasswords(after, LIST_CHUNK),
+      ({ user }) => user,
+    );
   }
 
   /** Closes the file for good; later lookups are "unavailable". Twice is harmless. */
   close(): void {
     this.#isClosed = true;
     this.#release();
+  }
+
+  async *#list<T>(
+    read: (queries: DirectoryQueries, after: string) => readonly T[],
+    nameOf: (row: T) => string,
+  ): AsyncIterable<T> {
+    let after = '';
+    for (;;) {
+      // Other lookups have their turn between chunks.
+      await nextTurn();
+      const from = after;
+      const chunk = this.#answer(({ queries }) => found(read(queries, from)));
+      if (chunk.kind !== 'found') throw new Error(`Cannot list accounts of "${this.name}": database unavailable`);
+      yield* chunk.value;
+      const last = chunk.value.at(-1);
+      if (last === undefined) return;
+      after = nameOf(last);
+    }
   }
 
   #ask<T>(pose: (file: OpenFile) => Question<T>): Promise<Lookup<T>> {

@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import type { ListedPassword } from '../../../src/auth/passdb.ts';
+import { describeHash } from '../../../src/auth/schemes/hash-facts.ts';
 import { checkVerb } from '../../../src/cli/check.ts';
+import type { SurveyedPassdb } from '../../../src/cli/password-survey.ts';
 import { configVerb } from '../../../src/cli/config.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load-config.ts';
@@ -18,14 +21,30 @@ const path = join(folder, 'postern.ini');
 const ours = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const users = new MemorySource({ accounts: ['bob@example.com', { address: 'own@example.com', ...ours }] });
 let source = users;
+let passdbs: SurveyedPassdb[] = [];
 const tools = {
+  describeHash,
   openDirectory: () => ({
     directory: new Resolver({ source, recipientDelimiter: '+' }),
     source,
+    passwords: passdbs,
     homeOf: () => '/nonexistent',
     close: () => undefined,
   }),
 };
+
+/** A passdb that lists users with these passwords. */
+function passdb(
+  name: string,
+  passwords: readonly (string | undefined)[],
+  change: Partial<SurveyedPassdb> = {},
+): SurveyedPassdb {
+  async function* list(): AsyncIterable<ListedPassword> {
+    for (const [i, password] of passwords.entries()) yield { user: `u${i}@d.test`, password };
+    await Promise.resolve();
+  }
+  return { name, isOurs: false, isForLogins: true, mechanisms: [], list, ...change };
+}
 
 /** Runs the command on a file with this text. */
 async function run(text: string, ...args: string[]) {
@@ -63,6 +82,63 @@ describe('postern check', () => {
     assert.equal(lines[0], `[userdb old] u0@example.com: uid ${ours.uid + 1} is not ours, so its mail waits`);
     assert.equal(lines.length, 21);
     assert.equal(lines[20], 'and 10 accounts more');
+  });
+
+  it('counts passwords by their schemes, and names the weak ones without failing for them', async (t) => {
+    t.after(() => (passdbs = []));
+    const md5 = '{MD5-CRYPT}$1$salt$abcdefghijklmnopqrstuv';
+    passdbs = [
+      passdb('local', ['{PLAIN}x', md5, md5, '{PLAIN}y', '{PLAIN}z', undefined, '{CRYPT}!'], { isOurs: true }),
+      passdb('old', ['{CRYPT}$1$salt$abcdefghijklmnopqrstuv']),
+    ];
+    const { code, out, err } = await run('', 'check');
+    assert.equal(code, 0);
+    assert.match(out, /^\[passdb local\] passwords: 3 PLAIN, 2 MD5-CRYPT\n\[passdb old\] passwords: 1 CRYPT\n$/m);
+    const weak = 'its thousand rounds of MD5 are quickly tried';
+    assert.equal(
+      err,
+      `[passdb local] 2 weak passwords of MD5-CRYPT (${weak}): [auth] upgrade_scheme = yes replaces each at its next login\n` +
+        `[passdb old] 1 weak passwords of CRYPT (${weak}): give them new ones\n`,
+    );
+    const upgrading = await run('[auth]\nupgrade_scheme = yes\n', 'check');
+    assert.match(upgrading.err, /each is replaced at its next login/);
+    assert.ok(!/abcdefgh/.test(out + err));
+  });
+
+  it('fails for passwords that nothing can match', async (t) => {
+    t.after(() => (passdbs = []));
+    passdbs = [passdb('old', ['{NTLM}x', '{ARGON2ID}secret', '{PLAIN}y'])];
+    const { code, err } = await run('', 'check');
+    assert.equal(code, 65);
+    assert.equal(
+      err,
+      '[passdb old] 2 users, such as "u0@d.test": no password can match: the scheme is unknown, or the hash malformed\n',
+    );
+  });
+
+  it('warns of mechanisms that can serve nobody', async (t) => {
+    t.after(() => (passdbs = []));
+    const text = '[auth]\nmechanisms = plain cram-md5 scram-sha-1 scram-sha-256\n';
+    const sha512 = `{SHA512-CRYPT}$6$saltsaltsaltsalt$${'x'.repeat(86)}`;
+    const warned = async (...list: SurveyedPassdb[]): Promise<string[]> => {
+      passdbs = list;
+      const { code, err } = await run(text, 'check');
+      assert.equal(code, 0);
+      return [...err.matchAll(/^\[auth\] mechanisms: (\S+) can serve nobody/gm)].map(([, name]) => name ?? '');
+    };
+    const all = ['cram-md5', 'scram-sha-1', 'scram-sha-256'];
+    assert.deepEqual(await warned(passdb('a', [sha512])), all);
+    assert.deepEqual(await warned(passdb('a', [sha512, '{PLAIN}x'])), []);
+    assert.deepEqual(await warned(passdb('a', [`{CRAM-MD5}${'0'.repeat(64)}`])), ['scram-sha-1', 'scram-sha-256']);
+    // A passdb that is asked for some mechanisms only, for masters, or that cannot list its users.
+    assert.deepEqual(await warned(passdb('a', ['{PLAIN}x'], { mechanisms: ['plain', 'cram-md5'] })), [
+      'scram-sha-1',
+      'scram-sha-256',
+    ]);
+    assert.deepEqual(await warned(passdb('m', ['{PLAIN}x'], { isForLogins: false }), passdb('a', [sha512])), all);
+    assert.deepEqual(await warned(passdb('a', [sha512]), passdb('sql', [], { list: undefined })), []);
+    // Nobody is there yet.
+    assert.deepEqual(await warned(passdb('a', [])), []);
   });
 
   it('ends with 75 when the users cannot be read', async (t) => {

@@ -48,6 +48,7 @@ const TOOLS: CliTools = {
     const source = new SqliteReader({ name: 'local', path, logger: new CollectingLogger() });
     return {
       source,
+      passwords: [],
       directory: new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
       homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
       close: () => source.close(),
