@@ -42,6 +42,7 @@ export function createCliTools(openLog: () => Logger): CliTools {
         directory: users.directory,
         source: users.source,
         passwords: listPasswords(config, users),
+        gaps: [],
         homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
         close: () => users.close(),
       };

@@ -45,9 +45,14 @@ export function formatAccount(account: AccountRecord): string {
   ]);
 }
 
-/** The fields of a userdb, by Dovecot's names where they have one. */
+/** The fields of a userdb, one a line. */
 export function formatUserFields(account: Account, home: string): string {
-  return formatFields([
+  return formatFields(listUserFields(account, home));
+}
+
+/** The fields of a userdb, by Dovecot's names where they have one; those without a value are not set. */
+export function listUserFields(account: Account, home: string): [name: string, value: string | undefined][] {
+  return [
     ['user', account.address],
     ['userdb', account.source],
     ['home', home],
@@ -59,7 +64,7 @@ export function formatUserFields(account: Account, home: string): string {
     ['send', formatSwitch(account.canSend)],
     ['receive', account.receive],
     ['host', account.host],
-  ]);
+  ];
 }
 
 function formatAppPasswords({ appPasswords, appPasswordsRequired }: AccountRecord): string | undefined {

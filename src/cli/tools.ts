@@ -17,6 +17,8 @@ export interface OpenDirectory {
   readonly source: DirectorySource;
   /** The passdbs in the order of the configuration, with the lists of their users. */
   readonly passwords: readonly SurveyedPassdb[];
+  /** Userdbs that cannot list all of their accounts. */
+  readonly gaps: readonly { readonly userdb: string; readonly reason: string }[];
   /** Where the mail of an account lies; throws RangeError for one that makes no safe path. */
   homeOf(account: Account): string;
   close(): void;

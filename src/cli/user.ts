@@ -1,6 +1,7 @@
 /**
  * `postern user USER|PATTERN`: what the userdbs say, which is what LMTP will use. An address is followed as mail
- * would be, through aliases and details; a pattern with `*` or `?` lists the accounts whose address fits.
+ * would be, through aliases and details; a pattern with `*` or `?` lists the accounts whose address fits. Exit codes are
+ * those of doveadm: 67 for nobody, 75 when it could not be told.
  */
 import { describeError } from '../core/errors.ts';
 import { foldCase } from '../core/address.ts';
@@ -8,13 +9,14 @@ import type { Resolution, Target } from '../directory/directory.ts';
 import type { Account } from '../directory/source.ts';
 import { fail } from './admin-session.ts';
 import { EXIT } from './exit-codes.ts';
-import { formatUserFields } from './format-account.ts';
+import { formatUserFields, listUserFields } from './format-account.ts';
 import { printJson, printJsonList } from './print-json.ts';
 import type { CliContext, Verb } from './program.ts';
 import type { CliTools, OpenDirectory } from './tools.ts';
 
 interface UserOptions {
   readonly json?: true;
+  readonly field?: string;
 }
 
 export function userVerb(tools: CliTools): Verb {
@@ -23,11 +25,15 @@ export function userVerb(tools: CliTools): Verb {
       .command('user')
       .description('what the userdbs say about an address, or which accounts fit a pattern')
       .argument('<user>', 'an address, or a pattern with * and ?')
+      .option('-f, --field <name>', 'only the value of this field, such as home')
       .option('--json', 'as JSON')
       .action(async (user: string, options: UserOptions) => {
+        const isPattern = /[*?]/.test(user);
+        if (options.field !== undefined && (isPattern || options.json === true))
+          return fail(context, { code: EXIT.usage, text: 'A field is of one address, and no JSON' });
         const open = tools.openDirectory(context.loadConfig());
         try {
-          if (/[*?]/.test(user)) await listUsers(user, { context, open, options });
+          if (isPattern) await listUsers(user, { context, open, options });
           else await showUser(user, { context, open, options });
         } finally {
           open.close();
@@ -55,7 +61,12 @@ async function listUsers(pattern: string, { context, open, options }: Scene): Pr
   try {
     if (options.json === true) await printJsonList(context.terminal, fitting());
     else for await (const address of fitting()) context.terminal.out(`${address}\n`);
-    if (count === 0) fail(context, { code: EXIT.noUser, text: `No account fits ${JSON.stringify(pattern)}` });
+    for (const { userdb, reason } of open.gaps)
+      context.terminal.err(`[userdb ${userdb}] cannot be listed: ${reason}\n`);
+    if (count > 0) return;
+    // Whoever is in no list may fit all the same.
+    const code = open.gaps.length > 0 ? EXIT.temporary : EXIT.noUser;
+    fail(context, { code, text: `No account fits ${JSON.stringify(pattern)}` });
   } catch (error) {
     fail(context, { code: EXIT.temporary, text: `Cannot list users: ${describeError(error)}` });
   }
@@ -69,10 +80,25 @@ async function showUser(user: string, { context, open, options }: Scene): Promis
     case 'absent':
       return fail(context, { code: EXIT.noUser, text: `There is no user ${JSON.stringify(user)}` });
     case 'found':
+      if (options.field !== undefined) return showField(lookup.value, { context, open, field: options.field });
       if (options.json === true) printJson(context.terminal, toJson(lookup.value, open));
       else context.terminal.out(formatResolution(lookup.value, open));
       if (lookup.value.fault !== undefined) context.exit(EXIT.temporary);
   }
+}
+
+function showField(
+  { targets }: Resolution,
+  { context, open, field }: { readonly context: CliContext; readonly open: OpenDirectory; readonly field: string },
+): void {
+  const values = targets.flatMap((target) => {
+    if (target.kind !== 'account') return [];
+    const fields = listUserFields(target.account, describeHome(target.account, open));
+    return fields.flatMap(([name, value]) => (name === field && value !== undefined ? [value] : []));
+  });
+  for (const value of values) context.terminal.out(`${value}\n`);
+  if (values.length === 0)
+    fail(context, { code: EXIT.dataError, text: `There is no field ${JSON.stringify(field)} with a value` });
 }
 
 function formatResolution(resolution: Resolution, open: OpenDirectory): string {

@@ -108,7 +108,8 @@ export const auth = {
     }),
     cache_size: restart(count({ min: 0, max: MAX_CACHE_ENTRIES }), {
       default: '10000',
-      words: 'Successful logins that stay in memory, the last ones used; at most twice as many are there. 0 keeps none.',
+      words:
+        'Successful logins that stay in memory, the last ones used; at most twice as many are there. 0 keeps none.',
     }),
     cache_ttl: restart(duration({ min: SECOND_MS, max: DAY_MS }), {
       default: '1h',

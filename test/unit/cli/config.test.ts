@@ -28,6 +28,7 @@ const tools = {
     directory: new Resolver({ source, recipientDelimiter: '+' }),
     source,
     passwords: passdbs,
+    gaps: [],
     homeOf: () => '/nonexistent',
     close: () => undefined,
   }),

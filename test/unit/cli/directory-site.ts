@@ -49,6 +49,7 @@ const TOOLS: CliTools = {
     return {
       source,
       passwords: [],
+      gaps: [],
       directory: new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
       homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
       close: () => source.close(),

@@ -311,6 +311,18 @@ describe('postern user', () => {
     assert.equal((await site.run(['user', 'eve@d.test'])).code, 67);
   });
 
+  it('shows the value of one field', async (t) => {
+    const site = await makeFilled(t);
+    await site.run(['alias', 'add', 'info@d.test', 'bob@d.test', 'joe@far.test']);
+    const home = join(site.folder, 'mail', 'd.test', 'bob');
+    assert.deepEqual(await site.run(['user', '-f', 'home', 'bob@d.test']), { code: 0, out: `${home}\n`, err: '' });
+    assert.equal((await site.run(['user', '-f', 'home', 'info@d.test'])).out, `${home}\n`);
+    assert.equal((await site.run(['user', '-f', 'uid', 'bob@d.test'])).code, 65);
+    assert.equal((await site.run(['user', '-f', 'home', 'eve@d.test'])).code, 67);
+    assert.equal((await site.run(['user', '-f', 'home', '*'])).code, 64);
+    assert.equal((await site.run(['user', '-f', 'home', '--json', 'bob@d.test'])).code, 64);
+  });
+
   it('lists accounts by pattern', async (t) => {
     const site = await makeFilled(t);
     await site.run(['account', 'add', 'ann@d.test', '--no-password']);
