@@ -27,8 +27,8 @@ export interface Limits {
 export interface LimitsParts {
   readonly config: Config;
   readonly logger: Logger;
-  /** Password checks that wait for a thread now. */
-  readonly countQueuedHashes: () => number;
+  /** Password checks that wait for a thread now, but those of penalised attempts: they keep nobody waiting. */
+  readonly countUrgentHashes: () => number;
 }
 
 /** The name of the file in `state_dir`. */
@@ -37,7 +37,7 @@ const PENALTIES_FILE = 'penalties';
 const SCARCE_QUEUED = 8;
 const OFF: ControlReply = { ok: false, error: 'Penalties are off: [auth] penalties = no' };
 
-export function createLimits({ config, logger, countQueuedHashes }: LimitsParts): Limits {
+export function createLimits({ config, logger, countUrgentHashes }: LimitsParts): Limits {
   const slots = new DelaySlots();
   const describeSlots = () => ({ heldReplies: slots.heldCount, unheldReplies: slots.overflowCount });
   if (!config.auth.penalties) {
@@ -47,7 +47,7 @@ export function createLimits({ config, logger, countQueuedHashes }: LimitsParts)
   }
   const penalties = new AttemptPenalties({
     trustedNetworks: parseNetworks(config.auth.trustedNetworks),
-    isHashingScarce: () => countQueuedHashes() >= SCARCE_QUEUED,
+    isHashingScarce: () => countUrgentHashes() >= SCARCE_QUEUED,
     clock: systemClock,
     logger,
   });

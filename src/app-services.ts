@@ -61,7 +61,7 @@ interface ListenSlice {
 export function createServices(parts: ServiceParts): Services {
   const { config } = parts;
   const hasher = createHasher(config, parts.logger);
-  const limits = createLimits({ ...parts, countQueuedHashes: () => hasher.queuedCount });
+  const limits = createLimits({ ...parts, countUrgentHashes: () => hasher.urgentCount });
   const sasl = createSasl(parts, { hasher, limits });
   const all: readonly (readonly [
     name: 'sasl' | 'policy' | 'lmtp' | 'lookup' | 'http',

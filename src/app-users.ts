@@ -33,6 +33,12 @@ const SECRETS = 'secrets';
 /** What `postern mailbox mount` remembers, in `state_dir`. */
 const MAIL_ROOTS = 'mail-roots.json';
 
+/**
+ * Like the places of those who wait on purpose: each of these keeps an smtpd process of Postfix, which has 100, and a flood
+ * must not keep them all. Whoever finds no place is told to come later at once.
+ */
+const MAX_PENALISED_HASHES = 50;
+
 /** Where the embedded database is. */
 export function databasePath(config: Config): string {
   return join(config.postern.stateDir, DATABASE);
@@ -122,7 +128,7 @@ export function rememberFound(find: (name: string) => number | undefined): (name
 export function createHasher(config: Config, logger: Logger): HashPool {
   const { defaultScheme, hashQueue, hashWorkers } = config.auth;
   const workers = hashWorkers === 0 ? {} : { workerCount: hashWorkers };
-  return new HashPool({ defaultScheme, maxQueued: hashQueue, ...workers, logger });
+  return new HashPool({ defaultScheme, maxQueued: hashQueue, maxPenalised: MAX_PENALISED_HASHES, ...workers, logger });
 }
 
 /** What logins change in the embedded database; it starts with the first change. */

@@ -42,7 +42,8 @@ export class AttemptDesk {
     if (this.#isFree(attempt)) return { kind: 'open', attempt };
     const { delayMs, priority } = limits.judge({ user: name.username, remoteAddress: context.remoteAddress });
     attempt.priority = priority;
-    if (delayMs > 0) await waitingRoom.wait(delayMs, context.remoteAddress);
+    // Whoever finds no place pays with their turn instead.
+    if (delayMs > 0 && !(await waitingRoom.wait(delayMs, context.remoteAddress))) attempt.priority = 'penalised';
     return { kind: 'open', attempt };
   }
 

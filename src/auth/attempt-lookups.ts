@@ -4,7 +4,7 @@
  */
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { unavailable, type Lookup, type Unavailable } from '../core/outcome.ts';
+import { unavailable, type Lookup } from '../core/outcome.ts';
 import type { Attempt } from './attempt.ts';
 import type { ChainStep } from './chain-step.ts';
 import { listValues } from './key-parts.ts';
@@ -24,8 +24,7 @@ export interface LookupPorts {
 
 interface Seen {
   readonly key: string;
-  /** The outage that had it come from memory. */
-  readonly outage: Unavailable | undefined;
+  readonly isStale: boolean;
 }
 
 export class AttemptLookups {
@@ -35,8 +34,8 @@ export class AttemptLookups {
   /** What a good login will have stood on. */
   readonly #basis = new Map<string, { readonly answer: KnownAnswer; readonly digest: string | undefined }>();
   readonly asked: AskedVersion[] = [];
-  /** Why an answer came from memory; undefined when none did. */
-  outage: Unavailable | undefined;
+  /** An answer came from memory, because a passdb was down. */
+  isStale = false;
 
   constructor(attempt: Attempt, ports: LookupPorts) {
     this.#attempt = attempt;
@@ -60,9 +59,9 @@ export class AttemptLookups {
     return masterUser === undefined ? this.#compareWithKnown(step, { username, lookup }) : lookup;
   }
 
-  /** The outage before which an entry was known: it can confirm a login, and never refuse one. */
-  findOutage(entry: PassdbEntry): Unavailable | undefined {
-    return this.#seen.get(entry)?.outage;
+  /** Whether an entry is only what was known before an outage: it can confirm a login, and never refuse one. */
+  isStaleEntry(entry: PassdbEntry): boolean {
+    return this.#seen.get(entry)?.isStale === true;
   }
 
   /** Whether this password was good for the entry lately. */
@@ -107,17 +106,17 @@ export class AttemptLookups {
     const key = this.#keyOf(step, username);
     if (lookup.kind !== 'unavailable') {
       cache.observe(key, lookup);
-      if (lookup.kind === 'found') this.#seen.set(lookup.value, { key, outage: undefined });
+      if (lookup.kind === 'found') this.#seen.set(lookup.value, { key, isStale: false });
       else if (step.rules.isDeny) this.#basis.set(key, { answer: lookup, digest: undefined });
       return lookup;
     }
     const known = cache.find(key);
     if (known === undefined) return lookup;
-    this.outage ??= lookup;
+    this.isStale = true;
     if (known.kind === 'absent') return known;
     // A copy: the same entry may have come from this passdb under another name.
     const entry = { ...known.value };
-    this.#seen.set(entry, { key, outage: lookup });
+    this.#seen.set(entry, { key, isStale: true });
     return { kind: 'found', value: entry };
   }
 

@@ -21,6 +21,8 @@ export interface HashPoolOptions {
   /** Threads; one a core when not given. */
   readonly workerCount?: number;
   readonly maxQueued?: number;
+  /** Of them, penalised ones. */
+  readonly maxPenalised?: number;
   readonly deadlineMs?: number;
   readonly logger: Logger;
   /** The code of a worker; the tests have one that crashes. */
@@ -48,6 +50,7 @@ export class HashPool implements Hasher {
     this.#workers = new HashWorkers({
       workerCount: options.workerCount ?? availableParallelism(),
       maxQueued: options.maxQueued ?? MAX_QUEUED,
+      maxPenalised: options.maxPenalised,
       deadlineMs: options.deadlineMs ?? DEADLINE_MS,
       logger: options.logger,
       ...(options.workerUrl === undefined ? {} : { workerUrl: options.workerUrl }),
@@ -62,6 +65,11 @@ export class HashPool implements Hasher {
   /** Slow jobs that wait for a thread now. */
   get queuedCount(): number {
     return this.#workers.queuedCount;
+  }
+
+  /** Of them, those that are not penalised. */
+  get urgentCount(): number {
+    return this.#workers.urgentCount;
   }
 
   start(): Promise<void> {

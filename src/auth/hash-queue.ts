@@ -33,10 +33,13 @@ export class HashQueue<T> {
   readonly #limit: number;
   /** Room for the known, on top. */
   readonly #knownLimit: number;
+  /** Of the room for all, what the penalised may have. */
+  readonly #penalisedLimit: number;
   #turn = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, penalisedLimit = limit) {
     this.#limit = limit;
+    this.#penalisedLimit = penalisedLimit;
     this.#knownLimit = Math.ceil(limit / 2);
   }
 
@@ -45,12 +48,20 @@ export class HashQueue<T> {
     return known.size + usual.size + penalised.size;
   }
 
+  /** Those who come before the penalised. */
+  get urgentSize(): number {
+    return this.#lanes.known.size + this.#lanes.usual.size;
+  }
+
   /** Adds one at the end of its lane; undefined when there is no room. */
   add(item: T, priority: HashPriority): Added<T> | undefined {
     const { known, usual, penalised } = this.#lanes;
     if (priority === 'known' && known.size < this.#knownLimit) return { added: known.add(item), dropped: undefined };
     const hasRoom = usual.size + penalised.size < this.#limit;
-    if (priority === 'penalised') return hasRoom ? { added: penalised.add(item), dropped: undefined } : undefined;
+    if (priority === 'penalised') {
+      const hasPlace = hasRoom && penalised.size < this.#penalisedLimit;
+      return hasPlace ? { added: penalised.add(item), dropped: undefined } : undefined;
+    }
     // Too many of the known wait like everybody else. Whoever of the penalised came last has waited least.
     const dropped = hasRoom ? undefined : penalised.takeLast();
     return hasRoom || dropped !== undefined ? { added: usual.add(item), dropped } : undefined;

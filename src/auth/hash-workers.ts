@@ -38,6 +38,8 @@ export interface HashWorkersOptions {
   readonly workerCount: number;
   /** Jobs that may wait, half as many known ones on top; one more is answered `busy` at once. */
   readonly maxQueued: number;
+  /** Of them, penalised ones; as many as all when not given. */
+  readonly maxPenalised?: number | undefined;
   /** Longest time from `submit` to an answer. */
   readonly deadlineMs: number;
   readonly logger: Logger;
@@ -96,12 +98,17 @@ export class HashWorkers {
 
   constructor(options: HashWorkersOptions) {
     this.#options = options;
-    this.#queue = new HashQueue(options.maxQueued);
+    this.#queue = new HashQueue(options.maxQueued, options.maxPenalised);
   }
 
   /** Jobs that wait for a worker now. */
   get queuedCount(): number {
     return this.#queue.size;
+  }
+
+  /** Of them, those that are not penalised. */
+  get urgentCount(): number {
+    return this.#queue.urgentSize;
   }
 
   /** Starts the workers and waits until each has loaded its libraries; throws when one cannot. */

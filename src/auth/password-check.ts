@@ -114,8 +114,7 @@ export class PasswordCheck {
       this.isCached = true;
       return SUCCESS;
     }
-    const outage = lookups.findOutage(entry);
-    if (outage !== undefined) return outage;
+    if (lookups.isStaleEntry(entry)) return unavailable(`passdb ${passdb} is down`);
     attempt.isHashed ||= isSlowHash(entry.password);
     const verdict = await this.#ports.hasher.verify(password, entry.password, attempt.hashOptions);
     switch (verdict) {

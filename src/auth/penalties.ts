@@ -25,7 +25,7 @@ import { addFingerprint, WrongPasswords } from './wrong-passwords.ts';
 
 export interface PenaltyOptions {
   readonly trustedNetworks: NetworkList;
-  /** Whether more password checks wait than the threads can do at once. */
+  /** Whether so many password checks of others than the penalised wait that some of them should be. */
   readonly isHashingScarce: () => boolean;
   readonly clock: Clock;
   readonly logger: Logger;

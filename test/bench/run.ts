@@ -8,6 +8,7 @@ import { mkdtempSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { authFlood } from './auth-flood.ts';
 import { authHashed } from './auth-hashed.ts';
 import { authPlain } from './auth-plain.ts';
 import { authScram } from './auth-scram.ts';
@@ -21,7 +22,18 @@ import { probe } from './probe.ts';
 import { formatTable } from './table.ts';
 import { countErrors, describeErrors, tabulateRuns, type Report, type Work } from './work.ts';
 
-const WORKS: readonly Work[] = [authTiming, authPlain, authHashed, authWrong, authScram, lookup, policy, probe, lmtp];
+const WORKS: readonly Work[] = [
+  authTiming,
+  authPlain,
+  authHashed,
+  authWrong,
+  authScram,
+  authFlood,
+  lookup,
+  policy,
+  probe,
+  lmtp,
+];
 /** As many as the work with the most. */
 const CEILING_CONNECTIONS = 50;
 

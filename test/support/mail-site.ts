@@ -91,10 +91,15 @@ export function addMailboxes(postern: Postern, addresses: readonly string[]): vo
   for (const address of addresses) postern.run(['account', 'add', address, '--no-password']);
 }
 
-/** A connection to the submission port, under TLS, not logged in. */
-export async function openSubmission({ postfix }: MailSite): Promise<SmtpClient> {
+/** A connection to the submission port, under TLS, not logged in; from the IPv4 address that is given, for all Postfix knows. */
+export async function openSubmission({ postfix }: MailSite, address?: string): Promise<SmtpClient> {
   const client = await SmtpClient.connect({ port: postfix.ports.submission });
   await client.ehlo();
+  if (address !== undefined) {
+    const reply = await client.command(`XCLIENT ADDR=${address}`);
+    assert.equal(reply.code, 220, reply.text);
+    await client.ehlo();
+  }
   await client.startTls();
   return client;
 }

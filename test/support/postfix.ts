@@ -180,6 +180,8 @@ default_transport = error:5.4.4 nothing leaves this machine
 disable_dns_lookups = yes
 smtp_host_lookup = native
 smtpd_peername_lookup = no
+# A test may say from where it comes.
+smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = ${keyFile}, ${certificateFile}
 # Seconds instead of minutes, so that a test sees the next attempt.

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DelaySlots } from '../../src/auth/delay-slots.ts';
 import { HashPool } from '../../src/auth/hash-pool.ts';
 import type { Authenticator } from '../../src/auth/login.ts';
 import { parseNetworks } from '../../src/auth/networks.ts';
@@ -26,10 +27,10 @@ export interface SaslServer {
 
 const GRACE_MS = 2000;
 
-/** Starts the service; `authenticator` replaces the real one. */
+/** Starts the service; `authenticator` replaces the real one, `slots` are those it shares with that. */
 export async function startSaslServer(
   options: Partial<SaslOptions> = {},
-  replaced?: { authenticator: Authenticator },
+  replaced?: { authenticator: Authenticator; slots?: DelaySlots },
 ): Promise<SaslServer> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-sasl-'));
   const path = join(folder, 'auth');
@@ -58,7 +59,11 @@ export async function startSaslServer(
       failureDelayMs: 100,
       ...options,
     },
-    { authenticator: replaced?.authenticator ?? authenticator, logger },
+    {
+      authenticator: replaced?.authenticator ?? authenticator,
+      ...(replaced?.slots === undefined ? {} : { slots: replaced.slots }),
+      logger,
+    },
   );
   await service.bind();
   await service.start();

@@ -71,6 +71,17 @@ describe('HashQueue', () => {
     assert.equal(queue.size, 5);
   });
 
+  it('gives the penalised no more places than they may have, and tells the others from them (RULES 39)', () => {
+    const queue = new HashQueue<string>(10, 3);
+    fill(queue, { penalised: 3, usual: 2, known: 1 });
+    assert.equal(queue.add('p', 'penalised'), undefined);
+    assert.deepEqual([queue.size, queue.urgentSize], [6, 3]);
+    fill(queue, { usual: 5 });
+    assert.equal(queue.add('u', 'usual')?.dropped, 'p');
+    assert.equal(queue.add('p', 'penalised'), undefined);
+    assert.equal(queue.urgentSize, 9);
+  });
+
   it('passes over the first of a lane that may not run', () => {
     const queue = new HashQueue<string>(9);
     fill(queue, { usual: 1, known: 2 });
