@@ -1,12 +1,13 @@
 /** App passwords, account states, imported and replaced hashes: as a mail client sees them, through a real Postfix. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { AppPasswordRecord } from '../../src/directory/admin.ts';
 import { addAccount, openSubmission, PASSWORD, startSite, type MailSite } from '../support/mail-site.ts';
 import type { Reply } from '../support/smtp-client.ts';
+import { MAIL_USER } from '../support/system-folder.ts';
 import { waitFor } from '../support/wait.ts';
 
 const ALICE = 'alice@example.test';
@@ -197,6 +198,29 @@ describe('accounts behind Postfix', () => {
     assert.match(site.postern.run(['user', 'dan@example.test']), /storage=5242880B/);
   });
 
+  test('a database that cannot be written to costs a line in the log and no login', async () => {
+    const token = addAppPassword(ALICE, 'laptop');
+    const files = databaseFiles(site.folder);
+    for (const file of files) chownSync(file, 0, 0);
+    for (const file of files) chmodSync(file, 0o444);
+    try {
+      for (let i = 0; i < 3; i++) assert.equal(await codeOf(ALICE, token), 235);
+      await waitFor('the fault', () => site.postern.of('store.write-fault').length > 0);
+      assert.equal(await codeOf(ALICE, token), 235);
+      assert.equal(site.postern.of('store.write-fault').length, 1);
+    } finally {
+      for (const file of files) {
+        chmodSync(file, 0o600);
+        chownSync(file, MAIL_USER.uid, MAIL_USER.gid);
+      }
+    }
+    await waitFor(
+      'the last use',
+      () => listOf(ALICE).some((record) => record.label === 'laptop' && record.lastUsedAt !== undefined),
+      10_000,
+    );
+  });
+
   test('auth test says what the daemon would, and why', () => {
     const good = site.postern.tryRun(['auth', 'test', BOB, '--password-file', '-'], PASSWORD);
     assert.deepEqual([good.status, good.stderr], [0, '']);
@@ -215,11 +239,17 @@ describe('accounts behind Postfix', () => {
       site.postfix.complaints().filter((line) => !expected.test(line)),
       [],
     );
-    site.postern.assertQuiet(['auth.rejected']);
+    site.postern.assertQuiet(['auth.rejected', 'store.write-fault']);
     const log = JSON.stringify(site.postern.lines);
     for (const secret of [PASSWORD, 'dans', 'erins', 'fays', '$6$']) assert.ok(!log.includes(secret), secret);
   });
 });
+
+function databaseFiles(folder: string): string[] {
+  const state = join(folder, 'postern');
+  const names = readdirSync(state).filter((name) => /^postern\.db(-wal|-shm)?$/.test(name));
+  return names.map((name) => join(state, name));
+}
 
 /** Fails unless something becomes true within a second of now. */
 async function bites(what: string, isTrue: () => Promise<boolean>): Promise<void> {
