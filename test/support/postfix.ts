@@ -111,6 +111,14 @@ export class Postfix {
     await waitFor('Postfix to stop', () => master.exitCode !== null || master.signalCode !== null, 10_000);
   }
 
+  /** Changes parameters of main.cf, as postconf(1) does, and starts anew with them. */
+  async reconfigure(parameters: Readonly<Record<string, string>>): Promise<void> {
+    await this.stop();
+    const settings = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+    runTool('postconf', ['-c', this.#etc, '-e', ...settings]);
+    await this.start();
+  }
+
   /** The mail log so far. */
   log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, 'utf8') : '';

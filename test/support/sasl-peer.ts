@@ -50,7 +50,7 @@ export class SaslPeer {
   /** The next reply to a request, without its id: `CONT\tdata`, `OK\tuser=…`. */
   async read(id: number): Promise<string> {
     const find = (): number => this.#lines.findIndex((line) => line.split('\t')[1] === String(id) && REPLY.test(line));
-    await waitFor(`a reply to ${id}`, () => find() !== -1 || this.isClosed);
+    await waitFor(`a reply to ${id}`, () => find() !== -1 || this.isClosed, REPLY_LIMIT_MS);
     const at = find();
     assert.ok(at !== -1, `closed before a reply to ${id}`);
     const [line = ''] = this.#lines.splice(at, 1);
@@ -61,6 +61,11 @@ export class SaslPeer {
   async readClose(): Promise<void> {
     await waitFor('a close', () => this.isClosed);
     assert.deepEqual(this.unread, []);
+  }
+
+  /** The mechanisms of the greeting with their flags. */
+  get offered(): string[] {
+    return this.#lines.filter((line) => line.startsWith('MECH\t'));
   }
 
   /** Replies nobody has read. */
@@ -84,4 +89,6 @@ export class SaslPeer {
   }
 }
 
+/** A busy machine hashes slowly; the limit of the protocol is 8 s. */
+const REPLY_LIMIT_MS = 10_000;
 const REPLY = /^(?:OK|FAIL|CONT)\t/;

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { createConnection, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
+import type { SaslClient } from './sasl-client.ts';
 
 /** One reply: its code, and its text with the lines joined. */
 export interface Reply {
@@ -91,6 +92,23 @@ export class SmtpClient {
       if (reply.code !== 334) return reply;
     }
     return this.command(base64(password));
+  }
+
+  /** A whole login by any mechanism; the client checks what the server proves of itself. */
+  async login(mechanism: string, client: SaslClient): Promise<Reply> {
+    const { initial } = client;
+    const response = initial === undefined ? '' : ` ${initial.length === 0 ? '=' : initial.toString('base64')}`;
+    let reply = await this.command(`AUTH ${mechanism}${response}`);
+    while (reply.code === 334) {
+      reply = await this.command(client.answer(Buffer.from(reply.text, 'base64')).toString('base64'));
+    }
+    return reply;
+  }
+
+  /** The mechanisms of the last EHLO reply. */
+  get mechanisms(): readonly string[] {
+    const line = this.capabilities.find((capability) => capability.startsWith('AUTH '));
+    return line === undefined ? [] : line.split(' ').slice(1);
   }
 
   /** Sends one message as far as the server lets it. */
