@@ -2,6 +2,7 @@
  * The part of `app.ts` that builds the five services and the login core, each from its slice of the configuration and
  * the ports it needs.
  */
+import { randomBytes } from 'node:crypto';
 import { createLimits, type Limits } from './app-limits.ts';
 import type { AccountUpdates } from './auth/account-updates.ts';
 import type { HashPool } from './auth/hash-pool.ts';
@@ -86,8 +87,9 @@ function createSasl(parts: ServiceParts, { hasher, limits }: { hasher: HashPool;
   });
   const { mechanisms, failureDelayMs, realms } = config.auth;
   const { hostname } = config.postern;
-  const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs, realms, hostname };
-  const service = new SaslService(options, { authenticator, slots, logger });
+  const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs };
+  const world = { random: randomBytes, now: Date.now, hostname, realms };
+  const service = new SaslService(options, { authenticator, world, slots, logger });
   return service;
 }
 

@@ -3,6 +3,7 @@
  * Knows bob (password `secret`), zoë (`pässword`), nopass (any password), off (suspended) and outage (cannot tell), all
  * `@example.com`.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import type { DelaySlots } from '../../src/auth/delay-slots.ts';
 import { HashPool } from '../../src/auth/hash-pool.ts';
 import type { Authenticator } from '../../src/auth/login.ts';
+import type { MechanismWorld } from '../../src/auth/mechanisms/mechanism.ts';
 import { parseNetworks } from '../../src/auth/networks.ts';
 import { SaslService, type SaslOptions } from '../../src/service/sasl/service.ts';
 import { CollectingLogger } from './collecting-logger.ts';
@@ -27,10 +29,10 @@ export interface SaslServer {
 
 const GRACE_MS = 2000;
 
-/** Starts the service; `authenticator` replaces the real one, `slots` are those it shares with that. */
+/** Starts the service; `authenticator` and `world` replace the real ones, `slots` are those it shares with the first. */
 export async function startSaslServer(
   options: Partial<SaslOptions> = {},
-  replaced?: { authenticator: Authenticator; slots?: DelaySlots },
+  replaced: { authenticator?: Authenticator | undefined; world?: MechanismWorld; slots?: DelaySlots } = {},
 ): Promise<SaslServer> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-sasl-'));
   const path = join(folder, 'auth');
@@ -60,11 +62,13 @@ export async function startSaslServer(
       ...options,
     },
     {
-      authenticator: replaced?.authenticator ?? authenticator,
-      ...(replaced?.slots === undefined ? {} : { slots: replaced.slots }),
+      authenticator: replaced.authenticator ?? authenticator,
+      world: replaced.world ?? { random: randomBytes, now: Date.now, hostname: 'mail.example.com', realms: [] },
+      ...(replaced.slots === undefined ? {} : { slots: replaced.slots }),
       logger,
     },
   );
+  await hasher.start();
   await service.bind();
   await service.start();
   return {
@@ -75,6 +79,7 @@ export async function startSaslServer(
     connect: () => createConnection({ path }),
     stop: async () => {
       await service.stop(GRACE_MS);
+      await hasher.stop();
       rmSync(folder, { recursive: true });
     },
   };

@@ -1,9 +1,12 @@
 /** An authenticator that only verifies passwords, as a test says; everything else is "could not tell". */
-import type { Authenticator } from '../../src/auth/login.ts';
+import type { Authenticator, Undecided } from '../../src/auth/login.ts';
 import { unavailable } from '../../src/core/outcome.ts';
 
+function later(): Promise<Undecided> {
+  return Promise.resolve(unavailable('stub'));
+}
+
 export function stubAuthenticator(own: Partial<Authenticator>): Authenticator {
-  const later = () => Promise.resolve(unavailable('stub'));
   return {
     recall: () => undefined,
     verify: later,

@@ -3,7 +3,6 @@
  * never refuses a connection for load, since a failed handshake stops all of Postfix's smtpd service (RULES 19).
  */
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { DelaySlots } from '../../auth/delay-slots.ts';
 import type { Authenticator } from '../../auth/login.ts';
 import type { Mechanism, MechanismWorld } from '../../auth/mechanisms/mechanism.ts';
@@ -27,14 +26,11 @@ export interface SaslLiveOptions {
 export interface SaslOptions extends SaslLiveOptions, ListeningOptions {
   /** Silence that ends a connection; Postfix keeps idle ones for the life of an smtpd process. */
   readonly idleMs?: number;
-  /** Realms of DIGEST-MD5. */
-  readonly realms?: readonly string[];
-  /** Our name in challenges; that of the machine when not given. */
-  readonly hostname?: string;
 }
 
 export interface SaslPorts {
   readonly authenticator: Authenticator;
+  readonly world: MechanismWorld;
   /** Shared with the penalties of the authenticator; its own when not given. */
   readonly slots?: DelaySlots;
   readonly logger: Logger;
@@ -52,7 +48,6 @@ export class SaslService implements Service {
   readonly #slots: DelaySlots;
   readonly #failureDelay: FailureDelay;
   readonly #sessions = new Set<SaslSession>();
-  readonly #world: MechanismWorld;
   #mechanisms: readonly Mechanism[];
   #connectionUid = 0;
 
@@ -61,12 +56,6 @@ export class SaslService implements Service {
     this.#options = options;
     this.#ports = { ...ports, logger: ports.logger.child({ service: 'sasl' }) };
     this.#mechanisms = options.mechanisms.map(getMechanism);
-    this.#world = {
-      random: randomBytes,
-      now: Date.now,
-      hostname: options.hostname ?? hostname(),
-      realms: options.realms ?? [],
-    };
     this.#slots = ports.slots ?? new DelaySlots();
     this.#failureDelay = new FailureDelay(options.failureDelayMs, this.#slots);
     this.#listener = new Listener({
@@ -115,7 +104,8 @@ export class SaslService implements Service {
 
   /**
    * Takes new settings over; throws RangeError, and changes nothing, when a mechanism is not known. Clients learn the
-   * mechanisms at connect, so connections end where that costs nothing: on unix sockets Postfix reconnects by itself.
+   * mechanisms at connect, so connections end where that costs nothing: on unix sockets Postfix reconnects by itself. On
+   * the others a mechanism that is no longer offered fails from now on.
    */
   reload(options: SaslLiveOptions): void {
     const mechanisms = options.mechanisms.map(getMechanism);
@@ -126,14 +116,14 @@ export class SaslService implements Service {
   }
 
   #open(connection: Connection): Session {
-    const { authenticator, logger } = this.#ports;
+    const { authenticator, world, logger } = this.#ports;
     this.#connectionUid += 1;
     const session: SaslSession = new SaslSession({
       connection,
       connectionUid: this.#connectionUid,
       cookie: randomBytes(COOKIE_BYTES).toString('hex'),
-      mechanisms: this.#mechanisms,
-      world: this.#world,
+      listMechanisms: () => this.#mechanisms,
+      world,
       idleMs: this.#options.idleMs ?? IDLE_MS,
       authenticator,
       failureDelay: this.#failureDelay,

@@ -31,7 +31,8 @@ export interface SaslSessionOptions {
   readonly connection: Connection;
   readonly connectionUid: number;
   readonly cookie: string;
-  readonly mechanisms: readonly Mechanism[];
+  /** Those offered now. */
+  readonly listMechanisms: () => readonly Mechanism[];
   /** What the mechanisms need of the world. */
   readonly world: MechanismWorld;
   readonly idleMs: number;
@@ -57,7 +58,8 @@ export class SaslSession implements Session {
 
   constructor(options: SaslSessionOptions) {
     this.#options = options;
-    const { connection, logger, idleMs, mechanisms, connectionUid, cookie } = options;
+    const { connection, logger, idleMs, connectionUid, cookie } = options;
+    const mechanisms = options.listMechanisms();
     this.#framed = new FramedSession({
       connection,
       logger,
@@ -138,7 +140,7 @@ export class SaslSession implements Session {
   }
 
   #start(command: AuthCommand): void {
-    const { connection, counters, mechanisms, logger } = this.#options;
+    const { connection, counters, listMechanisms, logger } = this.#options;
     if (connection.isOverloaded) {
       // The handshake is done, so Postfix only loses this one attempt (454) and not its service (RULES 19).
       counters.overloadCount += 1;
@@ -147,7 +149,7 @@ export class SaslSession implements Session {
     }
     if (this.#requests.has(command.id)) throw new ProtocolError(`Cannot take request ${command.id}: it is pending`);
     const name = command.mechanism.toUpperCase();
-    const mechanism = mechanisms.find((offered) => offered.name === name);
+    const mechanism = listMechanisms().find((offered) => offered.name === name);
     if (mechanism === undefined) {
       counters.badRequestCount += 1;
       logger.info('auth.rejected', { ...describeAttempt(command), reason: 'mechanism' });

@@ -1,17 +1,38 @@
 /** What a transcript cannot show: load, time, logs, many connections. The transcripts are in test/dialog. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Authenticator, LoginOutcome } from '../../../../src/auth/login.ts';
 import { SaslService, type SaslOptions } from '../../../../src/service/sasl/service.ts';
 import { CollectingLogger } from '../../../support/collecting-logger.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { STILL_WORLD } from '../../../support/play-mechanism.ts';
+import { SaslPeer } from '../../../support/sasl-peer.ts';
 import { startSaslServer, type SaslServer } from '../../../support/sasl-server.ts';
 import { stubAuthenticator } from '../../../support/stub-authenticator.ts';
 
 const PARAMETERS = 'service=smtp\tnologin\tlip=192.0.2.1\tsecured';
 const WAIT_MS = 5000;
+const EVERY_MECHANISM = [
+  'PLAIN',
+  'LOGIN',
+  'CRAM-MD5',
+  'DIGEST-MD5',
+  'SCRAM-SHA-1',
+  'SCRAM-SHA-256',
+  'EXTERNAL',
+  'ANONYMOUS',
+];
+/** What clients of some mechanism say, so that random exchanges get further than their first step. */
+const MESSAGES = [
+  '\0bob@example.com\0secret',
+  'bob@example.com 0123456789abcdef0123456789abcdef',
+  'n,,n=bob@example.com,r=abc',
+  'c=biws,r=abc,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
+  'username="bob",realm="example.com",nonce="x",cnonce="y",response=0123456789abcdef0123456789abcdef',
+];
 
 /** A client that keeps the lines it got. */
 class Client {
@@ -236,6 +257,17 @@ describe('SaslSession', () => {
     assert.throws(() => server.service.reload({ mechanisms: ['ROT13'], failureDelayMs: 0 }), RangeError);
   });
 
+  it('refuses what is offered no longer on connections that stay, and takes what is offered now', async () => {
+    const port = await freePort();
+    await start({ endpoints: [{ kind: 'inet', host: '127.0.0.1', port }], isAllowed: () => true });
+    const peer = new SaslPeer(createConnection(port, '127.0.0.1'));
+    assert.equal(await peer.read(peer.auth('LOGIN')), 'CONT\tVXNlcm5hbWU6');
+    server.service.reload({ mechanisms: ['PLAIN', 'CRAM-MD5'], failureDelayMs: 0 });
+    assert.equal(await peer.read(peer.auth('LOGIN')), 'FAIL\treason=Invalid request');
+    assert.match(await peer.read(peer.auth('CRAM-MD5')), /^CONT/);
+    peer.close();
+  });
+
   it('gives every connection an id and a cookie of its own', async () => {
     await start();
     const [a, b] = [connect(0), connect(0)];
@@ -260,14 +292,14 @@ describe('SaslService', () => {
       failureDelayMs: 0,
     };
     const authenticator = stubAuthenticator({});
-    assert.throws(() => new SaslService(options, { authenticator, logger }), /GSSAPI/);
+    assert.throws(() => new SaslService(options, { authenticator, world: STILL_WORLD, logger }), /GSSAPI/);
   });
 });
 
 describe('SaslSession against hostile input', () => {
   let server: SaslServer;
   before(async () => {
-    server = await startSaslServer({ failureDelayMs: 0 });
+    server = await startSaslServer({ mechanisms: EVERY_MECHANISM, failureDelayMs: 0 });
   });
   after(() => server.stop());
 
@@ -276,11 +308,16 @@ describe('SaslSession against hostile input', () => {
     const bytes = fc.string({ unit: 'binary', maxLength: 40 }).map((s) => s.replaceAll('\n', ' '));
     const response = fc.oneof(
       fc.uint8Array({ maxLength: 60 }).map((b) => Buffer.from(b).toString('base64')),
-      fc.constantFrom('=', '', '!!!', Buffer.from('\0bob@example.com\0secret').toString('base64')),
+      fc.constantFrom('=', '', '!!!', ...MESSAGES.map((text) => Buffer.from(text).toString('base64'))),
       bytes,
     );
     const auth = fc
-      .tuple(id, fc.constantFrom('PLAIN', 'LOGIN', 'plain', 'EXTERNAL', '', '\0'), fc.option(response), bytes)
+      .tuple(
+        id,
+        fc.constantFrom('PLAIN', 'LOGIN', 'plain', ...EVERY_MECHANISM, 'GSSAPI', '', '\0'),
+        fc.option(response),
+        bytes,
+      )
       .map(([i, m, r, x]) => `AUTH\t${i}\t${m}\tservice=smtp\tsecured\t${x}${r === null ? '' : `\tresp=${r}`}`);
     const line = fc.oneof(
       { weight: 6, arbitrary: auth },
