@@ -1,11 +1,11 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
 import { makeToken, parseToken, sealToken } from './auth/app-password.ts';
 import { HashPool } from './auth/hash-pool.ts';
-import { createHasher, createMailRoots, createUsers, databasePath, rememberFound, type Users } from './app-users.ts';
+import { createSystemIds, driverReaders } from './app-readers.ts';
+import { createHasher, createMailRoots, createUsers, databasePath, type Users } from './app-users.ts';
 import { describeHash } from './auth/schemes/hash-facts.ts';
 import type { AcceptMailRoots } from './cli/mailbox.ts';
 import type { ListDomains } from './cli/postfix.ts';
-import { findSystemGid, findSystemUid } from './cli/privileges.ts';
 import type { WithHasher } from './cli/pw.ts';
 import type { SurveyedPassdb } from './cli/password-survey.ts';
 import type { CliTools, NewToken } from './cli/tools.ts';
@@ -21,9 +21,6 @@ import { openSqliteAdmin } from './store/sqlite/writer.ts';
 
 /** What `postern pw` makes where nobody says otherwise; the default of `[auth] default_scheme`. */
 const NEW_PASSWORD_SCHEME = 'ARGON2ID';
-
-/** What the lines of a users file name as uid and gid. */
-const SYSTEM_IDS = { findUid: rememberFound(findSystemUid), findGid: rememberFound(findSystemGid) };
 
 /** `openLog` is called when a verb first needs a store or a hasher. */
 export function createCliTools(openLog: () => Logger): CliTools {
@@ -50,7 +47,8 @@ export function createCliTools(openLog: () => Logger): CliTools {
     hashPassword: (config, password) => lend(createHasher(config, openLog()), (hasher) => hasher.hash(password)),
     makeAppPassword,
     describeHash,
-    readUsersFile: (path, options) => readImportLines(path, { ...options, source: path, ids: SYSTEM_IDS }),
+    readUsersFile: (path, options) =>
+      readImportLines(path, { ...options, source: path, ids: createSystemIds(), readers: driverReaders }),
   };
 }
 

@@ -5,11 +5,11 @@
 import { join } from 'node:path';
 import { HashPool } from './auth/hash-pool.ts';
 import type { Passdb } from './auth/passdb.ts';
-import { findSystemGid, findSystemUid, type Identity } from './cli/privileges.ts';
+import { createDatabases, type Databases } from './app-databases.ts';
+import type { Identity } from './cli/privileges.ts';
 import type { Config } from './config/load-config.ts';
 import { systemClock } from './core/clock.ts';
 import type { Logger } from './core/logger.ts';
-import { unavailable } from './core/outcome.ts';
 import { SourceChain } from './directory/chain.ts';
 import type { Directory } from './directory/directory.ts';
 import { Resolver } from './directory/resolver.ts';
@@ -20,7 +20,6 @@ import { NameMaker } from './mail/maildir-name.ts';
 import { nodeFileSystem } from './mail/node-file-system.ts';
 import { UsageThread } from './mail/usage-thread.ts';
 import { QuotaMeter } from './mail/usage.ts';
-import { PasswdFile } from './store/passwd-file/passwd-file.ts';
 import { SecretFile } from './store/secret-file.ts';
 import { migrateFile } from './store/sqlite/open.ts';
 import { SqliteReader } from './store/sqlite/reader.ts';
@@ -50,8 +49,10 @@ export interface Users {
   readonly passdbs: readonly Passdb[];
   /** All userdbs in the order of the configuration. */
   readonly source: DirectorySource;
-  /** Users files by path: one read serves a passdb and a userdb. */
-  readonly files: ReadonlyMap<string, PasswdFile>;
+  /** Users files: one read serves all sections that name it. */
+  readonly files: Databases['files'];
+  /** What is wrong with what the sections name, in sentences for an administrator. */
+  readonly examine: Databases['examine'];
   /** What must look random and yet stay the same. */
   readonly secrets: SecretFile;
   /** Whether the directory can answer at all. */
@@ -64,27 +65,7 @@ export interface Users {
 export function createUsers(config: Config, logger: Logger): Users {
   const path = databasePath(config);
   const database = new SqliteReader({ name: 'local', path, logger });
-  const files = new Map<string, PasswdFile>();
-  const findUid = rememberFound(findSystemUid);
-  const findGid = rememberFound(findSystemGid);
-  const openFile = (name: string, file: string, defaultScheme?: string): PasswdFile => {
-    const known = files.get(file);
-    if (known !== undefined) return known;
-    const ids = { findUid, findGid };
-    const opened = new PasswdFile({ name, path: file, defaultScheme, ids, logger });
-    files.set(file, opened);
-    return opened;
-  };
-  const passdbs = config.passdbs.map((db): Passdb => {
-    if (db.driver === 'sqlite') return database;
-    if (db.driver === 'passwd-file') return openFile(db.name, db.path, db.defaultScheme);
-    const answer = Promise.resolve(unavailable(`driver ${db.driver} is not there yet`));
-    return { name: db.name, find: () => answer, readVersion: () => undefined };
-  });
-  const userdbs = config.userdbs.flatMap((db): DirectorySource[] => {
-    if (db.driver === 'sqlite') return [database];
-    return db.driver === 'passwd-file' ? [openFile(db.name, db.path)] : [];
-  });
+  const { passdbs, userdbs, files, examine } = createDatabases(config, { embedded: database, logger });
   const source = new SourceChain(userdbs);
   const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
   return {
@@ -96,6 +77,7 @@ export function createUsers(config: Config, logger: Logger): Users {
     passdbs,
     source,
     files,
+    examine,
     secrets: new SecretFile({ path: join(config.postern.stateDir, SECRETS), logger }),
     isHealthy: async () => (await source.findDomain('localhost')).kind !== 'unavailable',
     migrate: () => {
@@ -108,19 +90,6 @@ export function createUsers(config: Config, logger: Logger): Users {
       }
     },
     close: () => database.close(),
-  };
-}
-
-/**
- * Asks the system's name service for each name once in the life of the process: the answer takes a program to start, and
- * a reload must not hold up the event loop for it. An unknown name is asked for again.
- */
-export function rememberFound(find: (name: string) => number | undefined): (name: string) => number | undefined {
-  const found = new Map<string, number>();
-  return (name) => {
-    const id = found.get(name) ?? find(name);
-    if (id !== undefined) found.set(name, id);
-    return id;
   };
 }
 

@@ -90,7 +90,7 @@ export function createApp(options: AppOptions): App {
         services.limits.keeper?.start(),
         mail.store.start(),
         startControl(control, logger),
-        ...[...users.files.values()].map((file) => file.reload({ accept: false })),
+        ...users.files().map((file) => file.reload({ accept: false })),
       ]);
       undos.push('services', async () => {
         await Promise.all(running.map(({ service }) => service.stop(config.postern.graceMs)));
@@ -150,7 +150,7 @@ function createReload({
 
 /** Why users files were not taken over, if any. */
 async function reloadFiles(users: Users, accept: boolean): Promise<string[]> {
-  const reloads = [...users.files].map(async ([path, file]) => ({ path, outcome: await file.reload({ accept }) }));
+  const reloads = users.files().map(async (file) => ({ path: file.path, outcome: await file.reload({ accept }) }));
   const outcomes = await Promise.all(reloads);
   return outcomes.flatMap(({ path, outcome }) => (outcome.kind === 'kept' ? [`${path}: ${outcome.reason}`] : []));
 }

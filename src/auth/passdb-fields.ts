@@ -5,7 +5,7 @@
  */
 import { normalizeLogin } from '../core/address.ts';
 import { isSwitchedOn, mergeFields, NO_FIELDS, splitImport, type Fields } from '../core/fields.ts';
-import { parseNetworks } from './networks.ts';
+import { findNetworkPrefix } from './network-prefix.ts';
 import { PLAIN_ENTRY, type PassdbEntry } from './passdb.ts';
 
 export interface PassdbSource {
@@ -62,12 +62,15 @@ const EFFECTS: ReadonlyMap<string, Effect> = new Map<string, Effect>([
 /** Passwords, also the one a proxy would log in with. */
 const SECRET: ReadonlySet<string> = new Set(['password', 'password_noscheme', 'pass']);
 const IMPORT = 'passdb_import';
+/** Sessions without an address. */
+const LOCAL = 'local';
+const IPV4_BITS = 32;
+const IPV6_BITS = 128;
 /** What no name may hold: it would forge a line of a protocol or a log. */
 const FORBIDDEN_IN_NAME = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\uFFFD]/u;
 
 /** Makes an entry of what a driver found. */
 export function readPassdbEntry({ user, password, fields }: PassdbSource): PassdbReading {
-  const own = mergeFields(NO_FIELDS, importFields(fields));
   const draft: Draft = {
     user,
     isPasswordless: false,
@@ -77,9 +80,9 @@ export function readPassdbEntry({ user, password, fields }: PassdbSource): Passd
     isFieldsOnly: false,
   };
   const faults: string[] = [];
-  for (const [key, value] of own) applyField(draft, { key, value, faults });
+  for (const [key, value] of settleFields(fields)) applyField(draft, { key, value, faults });
   const name = normalizeLogin(draft.user);
-  if (name === '' || FORBIDDEN_IN_NAME.test(name)) {
+  if (draft.user !== user && (name === '' || FORBIDDEN_IN_NAME.test(name))) {
     draft.canLogin = false;
     faults.push('user is renamed to what is no name: login is off');
   }
@@ -88,7 +91,43 @@ export function readPassdbEntry({ user, password, fields }: PassdbSource): Passd
     draft.canLogin = false;
     faults.push('nopassword beside a password: login is off');
   }
-  return { entry: { ...PLAIN_ENTRY, ...draft, user: name, password, fields: withoutSecrets(fields) }, faults };
+  // Every line of a users file comes by here: one literal, and no copy of what needs none.
+  const entry: PassdbEntry = {
+    user: name,
+    password,
+    isPasswordless: draft.isPasswordless,
+    canLogin: draft.canLogin,
+    allowNets: draft.allowNets,
+    hasNoDelay: draft.hasNoDelay,
+    isFieldsOnly: draft.isFieldsOnly,
+    isUpgradable: PLAIN_ENTRY.isUpgradable,
+    appPasswords: PLAIN_ENTRY.appPasswords,
+    appPasswordsRequired: PLAIN_ENTRY.appPasswordsRequired,
+    fields: withoutSecrets(fields),
+  };
+  return { entry, faults };
+}
+
+/** The fields with those of an import, and with every suffix done. */
+function settleFields(fields: Fields): Fields {
+  let needsMerge = false;
+  for (const key of fields.keys()) needsMerge ||= key === IMPORT || key.includes(':');
+  if (!needsMerge) return fields;
+  const all = [...fields].flatMap(([key, value]) => (key === IMPORT ? splitImport(value) : [[key, value] as const]));
+  return mergeFields(NO_FIELDS, all);
+}
+
+/** Makes an entry of fields with the password among them, as most drivers have it. */
+export function readPassdbFields({
+  user,
+  fields,
+  defaultScheme,
+}: {
+  readonly user: string;
+  readonly fields: Fields;
+  readonly defaultScheme: string;
+}): PassdbReading {
+  return readPassdbEntry({ user, ...takePassword(fields, defaultScheme) });
 }
 
 /**
@@ -116,17 +155,10 @@ export function withScheme(text: string, defaultScheme: string): string | undefi
   return text.startsWith('$1$') ? `{MD5-CRYPT}${text}` : `{${defaultScheme}}${text}`;
 }
 
-function* importFields(fields: Fields): Iterable<[name: string, value: string]> {
-  for (const [key, value] of fields) {
-    if (key === IMPORT) yield* splitImport(value);
-    else yield [key, value];
-  }
-}
-
 function applyField(draft: Draft, field: { key: string; value: string; faults: string[] }): void {
   const { key, value, faults } = field;
   // A suffix nobody knows must not hide what is before it.
-  const [name = key] = key.split(':', 1);
+  const name = baseName(key);
   const effect = EFFECTS.get(name);
   if (effect === undefined) return;
   try {
@@ -161,8 +193,18 @@ function cannotHonour(): never {
 function readNetworks(draft: Draft, value: string): void {
   const networks = value.split(/[\s,]+/).filter((network) => network !== '');
   if (networks.length === 0) throw new SyntaxError('no network');
-  parseNetworks(networks);
+  if (!networks.every(isNetwork)) throw new SyntaxError('no network');
   draft.allowNets = networks;
+}
+
+/** Microseconds: every line of a users file comes by here. What the list means is in `networks.ts`. */
+function isNetwork(text: string): boolean {
+  if (text === LOCAL) return true;
+  const [address = '', bits, ...rest] = text.split('/');
+  if (rest.length > 0 || address.includes('%') || findNetworkPrefix(address) === undefined) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (address.includes(':') ? IPV6_BITS : IPV4_BITS))
+  );
 }
 
 /** A column of truths says 0 for no, and Dovecot would take that for yes: with no password asked for, never guess. */
@@ -171,7 +213,17 @@ function isSurelyOn(value: string): boolean {
 }
 
 function withoutSecrets(fields: Fields): Fields {
-  const kept = new Map(fields);
-  for (const name of SECRET) kept.delete(name);
-  return kept;
+  let kept: Map<string, string> | undefined;
+  for (const key of fields.keys()) {
+    if (!SECRET.has(baseName(key))) continue;
+    kept ??= new Map(fields);
+    kept.delete(key);
+  }
+  return kept ?? fields;
+}
+
+/** A field without its suffix. */
+function baseName(key: string): string {
+  const colon = key.indexOf(':');
+  return colon === -1 ? key : key.slice(0, colon);
 }

@@ -3,8 +3,7 @@
  * an account cannot hold is a reason: nothing is left out in silence.
  */
 import type { HashFacts } from '../auth/schemes/hash-facts.ts';
-import { network } from '../config/mail-readers.ts';
-import { readText } from '../config/reader.ts';
+import { expandField } from '../core/field-templates.ts';
 import type { ImportedAccount } from '../directory/import.ts';
 import type { Account } from '../directory/source.ts';
 import type { NumberedUser } from './tools.ts';
@@ -34,8 +33,6 @@ export type ReadUser =
       readonly hasForeignOwner: boolean;
     }
   | { readonly kind: 'faulty'; readonly reason: string };
-
-const LOCAL = 'local';
 
 /** Reads one user. */
 export function readUser({ user }: NumberedUser, rules: ImportRules): ReadUser {
@@ -76,15 +73,22 @@ function findFault(
   const { account, login, faults } = user;
   if (faults.length > 0) return faults.join('; ');
   if (account === undefined) return 'it is no address';
-  if (login.isPasswordless) return 'any password would be right (nopassword)';
-  const { password } = login;
-  if (password !== undefined && facts === undefined) return `no password can match its hash of ${schemeOf(password)}`;
-  if (account.mail !== undefined && account.mail !== location) return 'it has a mail location of its own';
-  const badNet = login.allowNets.find((net) => net !== LOCAL && readText(network, net).kind === 'fault');
-  if (badNet !== undefined) return `${JSON.stringify(badNet)} is no network`;
+  const loginFault = findLoginFault(user, facts);
+  if (loginFault !== undefined) return loginFault;
+  const ownLocation = expandField({ name: 'mail', value: location }, { user: user.name });
+  if (account.mail !== undefined && account.mail !== ownLocation) return 'it has a mail location of its own';
+  if (login.user !== user.name || account.address !== user.name) return 'its fields rename the user';
   const home = trimSlash(account.home);
   if (home === undefined || makesHomes || roots.some((root) => home.startsWith(`${root}/`))) return undefined;
   return `its home ${JSON.stringify(home)} is outside the mail roots (${roots.join(', ')})`;
+}
+
+function findLoginFault({ login }: NumberedUser['user'], facts: HashFacts | undefined): string | undefined {
+  const { password, isFieldsOnly, isPasswordless } = login;
+  if (isFieldsOnly) return 'it gives fields and never authenticates (noauthenticate)';
+  if (isPasswordless) return 'any password would be right (nopassword)';
+  if (password === undefined || facts !== undefined) return undefined;
+  return `no password can match its hash of ${schemeOf(password)}`;
 }
 
 function trimSlash(home: string | undefined): string | undefined {

@@ -63,3 +63,14 @@ export function splitImport(value: string): [name: string, value: string][] {
 export function isSwitchedOn(value: string): boolean {
   return !/^no?$/i.test(value);
 }
+
+const USERDB_PREFIX = 'userdb_';
+
+/** The fields of a passdb that are meant for a userdb, under their names there. */
+export function selectUserdbFields(fields: Fields): Fields {
+  const selected = new Map<string, string>();
+  for (const [key, value] of fields) {
+    if (key.startsWith(USERDB_PREFIX)) selected.set(key.slice(USERDB_PREFIX.length), value);
+  }
+  return selected;
+}

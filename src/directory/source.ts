@@ -3,6 +3,7 @@
  * SQL and LDAP. Every question has three answers; a source that is empty, half-read or unreachable says
  * `unavailable`, never `absent` (RULES 6 and 7).
  */
+import type { Fields } from '../core/fields.ts';
 import type { Lookup } from '../core/outcome.ts';
 
 /** A domain that is ours. */
@@ -58,10 +59,13 @@ export interface Alias {
 export interface DirectorySource {
   readonly name: string;
   findDomain(name: string): Promise<Lookup<Domain>>;
-  findAccount(address: string): Promise<Lookup<Account>>;
+  /** `login` holds the fields of the passdb when the question comes from a login, for userdbs that take theirs from there. */
+  findAccount(address: string, login?: Fields): Promise<Lookup<Account>>;
   findAlias(address: string): Promise<Lookup<Alias>>;
   /** Canonical addresses of the accounts with an explicit right to send as `address` or its whole domain. */
   findSenders(address: string): Promise<Lookup<readonly string[]>>;
   /** Every account it can list, for `postern user '*'` and the checks. */
   accounts(): AsyncIterable<Account>;
+  /** Why `accounts` leaves some out, in words for an administrator; undefined when it lists all. */
+  readonly cannotList?: string | undefined;
 }

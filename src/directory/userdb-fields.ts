@@ -69,32 +69,35 @@ const EFFECTS: ReadonlyMap<string, Effect> = new Map<string, Effect>([
 
 /** RULES 13: read by Dovecot, and of no effect here; `check` says so once. */
 const IGNORED: ReadonlySet<string> = new Set(['mail_plugins', 'nice', 'chroot', 'system_groups_user', 'uidgid_file']);
-const IMPORT = 'userdb_import';
+/** In a userdb, and as `userdb_import` of a passdb. */
+const IMPORTS: ReadonlySet<string> = new Set(['userdb_import', 'import']);
 /** The uid or gid of a name nobody knows: never ours, so delivery waits (RULES 13). */
 const UNKNOWN_ID = -1;
 
 /** Makes an account of what a driver found. */
 export function readAccount({ address, source, fields, ids }: UserdbSource): UserdbReading {
-  const own = mergeFields(NO_FIELDS, importFields(fields));
   const draft: Draft = { name: address, canLogin: true, receive: 'accept', quota: {}, ids, faults: [] };
   const ignored: string[] = [];
-  for (const [key, value] of own) {
+  for (const [key, value] of settleFields(fields)) {
     applyField(draft, key, value);
     if (IGNORED.has(key)) ignored.push(key);
   }
   return { account: makeAccount(draft, { address, source }), faults: draft.faults, ignored };
 }
 
-function* importFields(fields: Fields): Iterable<[name: string, value: string]> {
-  for (const [key, value] of fields) {
-    if (key === IMPORT) yield* splitImport(value);
-    else yield [key, value];
-  }
+/** The fields with those of an import, and with every suffix done. */
+function settleFields(fields: Fields): Fields {
+  let needsMerge = false;
+  for (const key of fields.keys()) needsMerge ||= IMPORTS.has(key) || key.includes(':');
+  if (!needsMerge) return fields;
+  const all = [...fields].flatMap(([key, value]) => (IMPORTS.has(key) ? splitImport(value) : [[key, value] as const]));
+  return mergeFields(NO_FIELDS, all);
 }
 
 function applyField(draft: Draft, ...[key, value]: [key: string, value: string]): void {
   // A suffix nobody knows must not hide what is before it.
-  const [name = key] = key.split(':', 1);
+  const colon = key.indexOf(':');
+  const name = colon === -1 ? key : key.slice(0, colon);
   const effect = EFFECTS.get(name);
   if (effect === undefined) return;
   try {

@@ -8,10 +8,10 @@ import type { DirectoryAdmin } from '../../src/directory/admin.ts';
 import { checkHome, expandHome } from '../../src/directory/home.ts';
 import { Resolver } from '../../src/directory/resolver.ts';
 import type { DirectorySource } from '../../src/directory/source.ts';
-import { PasswdFile } from '../../src/store/passwd-file/passwd-file.ts';
 import { SqliteReader } from '../../src/store/sqlite/reader.ts';
 import { openSqliteAdmin } from '../../src/store/sqlite/writer.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
+import { openPasswdStore } from '../support/combined-store.ts';
 
 /** A clock that tests move on. */
 export class TestClock implements Clock {
@@ -95,7 +95,7 @@ export function makePasswdFile(): Engine {
   const logger = new CollectingLogger();
   const clock = new TestClock();
   return {
-    store: new PasswdFile({ name: 'main', path, logger, clock }),
+    store: openPasswdStore({ name: 'main', path, logger, clock }),
     path,
     clock,
     logger,

@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { PasswdFile } from '../../src/store/passwd-file/passwd-file.ts';
 import { queryFor } from '../support/passdb-query.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
+import { openPasswdStore } from '../support/combined-store.ts';
 import { TestClock } from './engines.ts';
 
 describe('PasswdFile', () => {
@@ -23,14 +23,14 @@ describe('PasswdFile', () => {
   let path: string;
   let logger: CollectingLogger;
   let clock: TestClock;
-  let file: PasswdFile;
+  let file: ReturnType<typeof openPasswdStore>;
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'postern-passwd-'));
     path = join(folder, 'users');
     logger = new CollectingLogger();
     clock = new TestClock();
-    file = new PasswdFile({ name: 'old', path, logger, clock });
+    file = openPasswdStore({ name: 'old', path, logger, clock });
   });
   afterEach(() => {
     rmSync(folder, { recursive: true });
@@ -80,14 +80,14 @@ describe('PasswdFile', () => {
       assert.equal(await kindOf('u9@d.test'), 'absent');
       writeUsers(2);
       assert.equal(await kindOf('u4@d.test'), 'found');
-      assert.deepEqual((await file.reload({ accept: false })).kind, 'kept');
-      assert.deepEqual(await file.reload({ accept: true }), { kind: 'loaded', users: 2 });
+      assert.deepEqual((await file.files.fixed?.reload({ accept: false }))?.kind, 'kept');
+      assert.deepEqual(await file.files.fixed?.reload({ accept: true }), { kind: 'loaded', users: 2 });
       assert.equal(await kindOf('u4@d.test'), 'absent');
     });
 
     it('even then never takes an empty one (RULES 7)', async () => {
       writeFileSync(path, '');
-      assert.equal((await file.reload({ accept: true })).kind, 'kept');
+      assert.equal((await file.files.fixed?.reload({ accept: true }))?.kind, 'kept');
       assert.equal(await kindOf('u9@d.test'), 'found');
     });
   });
@@ -199,7 +199,7 @@ describe('PasswdFile', () => {
     const asked: string[] = [];
     const findUid = (name: string): undefined => void asked.push(`uid ${name}`);
     const findGid = (name: string): number => asked.push(`gid ${name}`);
-    const own = new PasswdFile({ name: 'own', path, logger, clock, ids: { findUid, findGid } });
+    const own = openPasswdStore({ name: 'own', path, logger, clock, ids: { findUid, findGid } });
     writeFileSync(path, 'a@d.test:x:gone:mail\nb@d.test:x:gone:mail\nc@d.test:x:1:1\n');
     assert.equal((await own.find(queryFor('a@d.test'))).kind, 'found');
     assert.deepEqual(asked, ['uid gone', 'gid mail']);
@@ -209,7 +209,7 @@ describe('PasswdFile', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     for (const odd of [folder, fifo]) {
-      const own = new PasswdFile({ name: 'odd', path: odd, logger, clock });
+      const own = openPasswdStore({ name: 'odd', path: odd, logger, clock });
       const startedAt = performance.now();
       assert.equal((await own.find(queryFor('bob@d.test'))).kind, 'unavailable');
       assert.ok(performance.now() - startedAt < 2000);

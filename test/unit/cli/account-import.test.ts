@@ -177,9 +177,11 @@ describe('postern account import', () => {
     ['the root itself as home', 'bob@d.test:{PLAIN}x::::%m', /outside the mail roots/],
     ['the home of somebody else', 'bob@d.test:{PLAIN}x::::%m/d.test/ann', /home of ann@d\.test/],
     ['a mail location of its own', 'bob@d.test:{PLAIN}x:::::: userdb_mail=mbox:~/mail', /mail location/],
-    ['a field that renames', 'bob@d.test:{PLAIN}x:::::: user=ann@d.test', /user/],
-    ['a network that is none', 'bob@d.test:{PLAIN}x:::::: allow_nets=home', /"home" is no network/],
-    ['a quota nobody understands', 'bob@d.test:{PLAIN}x:::::: userdb_quota_rule=*:bytes=1', /quota_rule/],
+    ['a field that renames', 'bob@d.test:{PLAIN}x:::::: user=ann@d.test', /rename/],
+    ['a userdb field that renames', 'bob@d.test:{PLAIN}x:::::: userdb_user=ann@d.test', /rename/],
+    ['fields without a login', 'bob@d.test:{PLAIN}x:::::: noauthenticate', /noauthenticate/],
+    ['a network that is none', 'bob@d.test:{PLAIN}x:::::: allow_nets=home', /allow_nets/],
+    ['a quota nobody understands', 'bob@d.test:{PLAIN}x:::::: userdb_quota_rule=*:octets=1', /quota_rule/],
     ['a forged line', 'bob\u001B[2J@d.test:{PLAIN}x', /no address/],
   ];
   for (const [what, line, reason] of faulty) {

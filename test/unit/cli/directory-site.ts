@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeToken, parseToken, sealToken } from '../../../src/auth/app-password.ts';
+import { driverReaders } from '../../../src/app-readers.ts';
 import { describeHash } from '../../../src/auth/schemes/hash-facts.ts';
 import { accountVerb } from '../../../src/cli/account.ts';
 import { appPasswordVerb } from '../../../src/cli/app-password.ts';
@@ -59,7 +60,7 @@ const TOOLS: CliTools = {
   describeHash,
   readUsersFile: (path, options) => {
     const ids = { findUid: () => 5000, findGid: () => 5000 };
-    return readImportLines(path, { ...options, source: path, ids });
+    return readImportLines(path, { ...options, source: path, ids, readers: driverReaders });
   },
   makeAppPassword: () => {
     const shown = makeToken();

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { PLAIN_ENTRY } from '../../../../src/auth/passdb.ts';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { driverReaders } from '../../../../src/app-readers.ts';
 import { parseLine, readPassword, type LineOptions, type PasswdUser } from '../../../../src/store/passwd-file/line.ts';
 
 const OPTIONS: LineOptions = {
+  readers: driverReaders,
   source: 'old',
   defaultScheme: 'CRYPT',
   ids: {
@@ -32,6 +34,11 @@ describe('parseLine()', () => {
       isPasswordless: false,
       canLogin: true,
       allowNets: ['127.0.0.1', '::1'],
+      fields: new Map([
+        ['userdb_mail', 'maildir:~/bob/x'],
+        ['allow_nets', '127.0.0.1,::1'],
+        ['userdb_quota_rule', '*:storage=1G:messages=1K'],
+      ]),
     });
     assert.deepEqual(account, {
       address: name,
@@ -41,7 +48,7 @@ describe('parseLine()', () => {
       receive: 'accept',
       host: undefined,
       home: '/home/bob',
-      mail: 'maildir:~/%n/x',
+      mail: 'maildir:~/bob/x',
       uid: 5000,
       gid: 5001,
       quota: { storageBytes: 1024 ** 3, messages: 1024 },
@@ -84,14 +91,7 @@ describe('parseLine()', () => {
     });
   }
 
-  for (const field of [
-    'nologin',
-    'nologin=y',
-    'proxy host=192.0.2.1',
-    'host=mx2.test',
-    'proxy_maybe=y',
-    'noauthenticate',
-  ]) {
+  for (const field of ['nologin', 'nologin=y', 'proxy host=192.0.2.1', 'host=mx2.test', 'proxy_maybe=y']) {
     it(`turns the login off for "${field}" (RULES 38)`, () => {
       const { login, account, faults } = parse(`bob@d.test:{PLAIN}x::::::${field}`);
       assert.deepEqual([login.canLogin, account?.canLogin, account?.receive, faults], [false, false, 'accept', []]);
@@ -111,7 +111,7 @@ describe('parseLine()', () => {
     assert.equal(bad.faults.length, 1);
   });
 
-  for (const field of ['user=eve@d.test', 'allow_real_nets=10.0.0.0/8', 'allow_nets=%{nosuch}', 'password=x']) {
+  for (const field of ['user=eve\u0007@d.test', 'allow_real_nets=10.0.0.0/8', 'allow_nets=%{nosuch}', 'password=x']) {
     it(`turns the login off when it cannot honour "${field}"`, () => {
       const { login, account, faults } = parse(`bob@d.test:{PLAIN}x::::::${field}`);
       assert.deepEqual([login.canLogin, account?.receive, faults.length], [false, 'accept', 1]);
@@ -122,6 +122,8 @@ describe('parseLine()', () => {
     'userdb_quota_rule=*:storage=x',
     'userdb_quota_rule=Trash:storage=1G',
     'userdb_user=eve',
+    'userdb_home=%r',
+    'userdb_mail=maildir:/%{nosuch}',
     'userdb_home=rel',
   ]) {
     it(`lets mail wait when it cannot honour "${field}"`, () => {
@@ -129,6 +131,12 @@ describe('parseLine()', () => {
       assert.deepEqual([login.canLogin, account?.receive, faults.length], [true, 'hold', 1]);
     });
   }
+  it('renames the user, as passdb and as userdb', () => {
+    const { name, login, account } = parse('bob@d.test:{PLAIN}x::::::user=Eve@d.test userdb_user=zoe@d.test');
+    assert.deepEqual([name, login.user, account?.address], ['bob@d.test', 'eve@d.test', 'zoe@d.test']);
+    assert.equal(parse('bob@d.test:{PLAIN}x::::::noauthenticate').login.isFieldsOnly, true);
+  });
+
   it('reads userdb fields of its own, and ignores those without a meaning here', () => {
     const { account, faults } = parse(
       'bob@d.test:x::::::userdb_home=/h/%n userdb_uid=7 userdb_gid=vmail userdb_nice=10 k5principals=x',

@@ -1,0 +1,162 @@
+/**
+ * The part of `app.ts` that builds the passdbs and userdbs of the configuration: one object of a driver for each section,
+ * one file or database for all sections that name it.
+ */
+import type { Config, PassdbConfig, UserdbConfig } from './config/config.ts';
+import type { Passdb, PassdbQuery } from './auth/passdb.ts';
+import { matchesPattern } from './core/modify.ts';
+import type { Logger } from './core/logger.ts';
+import { ABSENT, unavailable, type Lookup } from './core/outcome.ts';
+import { createSystemIds, driverReaders } from './app-readers.ts';
+import type { DirectorySource } from './directory/source.ts';
+import type { SystemIds } from './directory/userdb-fields.ts';
+import { DenyFile } from './store/passwd-file/deny-file.ts';
+import { PasswdFileSet } from './store/passwd-file/file-set.ts';
+import { PasswdFilePassdb } from './store/passwd-file/passdb.ts';
+import { PasswdFile } from './store/passwd-file/passwd-file.ts';
+import { PasswdFileUserdb } from './store/passwd-file/userdb.ts';
+import { PrefetchUserdb } from './store/prefetch/userdb.ts';
+import type { SqliteReader } from './store/sqlite/reader.ts';
+import { StaticPassdb } from './store/static/passdb.ts';
+import { StaticUserdb } from './store/static/userdb.ts';
+
+const LOAD_WORKER_URL = new URL('./app-load-worker.js', import.meta.url);
+
+export interface Databases {
+  /** One for each section, in the order of the configuration. */
+  readonly passdbs: readonly Passdb[];
+  readonly userdbs: readonly DirectorySource[];
+  /** Users files that were read or are named by a section. */
+  readonly files: () => readonly PasswdFile[];
+  /** What is wrong with them, in sentences for an administrator. */
+  readonly examine: () => Promise<readonly string[]>;
+}
+
+/** `embedded` is the database of the driver sqlite. */
+export function createDatabases(config: Config, ports: { embedded: SqliteReader; logger: Logger }): Databases {
+  return new DatabaseBuilder(ports).build(config);
+}
+
+class DatabaseBuilder {
+  readonly #ports: { readonly embedded: SqliteReader; readonly logger: Logger };
+  readonly #ids: SystemIds = createSystemIds();
+  readonly #sets = new Map<string, PasswdFileSet>();
+  readonly #denyFiles = new Map<string, PasswdFile>();
+
+  constructor(ports: { readonly embedded: SqliteReader; readonly logger: Logger }) {
+    this.#ports = ports;
+  }
+
+  build(config: Config): Databases {
+    const passdbs = config.passdbs.map((db) => this.#makePassdb(db));
+    const proveExistence = createProof(config.passdbs, passdbs);
+    const userdbs = config.userdbs.map((db) => this.#makeUserdb(db, proveExistence));
+    const files = (): PasswdFile[] => [
+      ...[...this.#sets.values()].flatMap((set) => set.files),
+      ...this.#denyFiles.values(),
+    ];
+    return { passdbs, userdbs, files, examine: () => examineFiles(files()) };
+  }
+
+  #makePassdb(db: PassdbConfig): Passdb {
+    const { name, rules } = db;
+    const { usernameFormat } = rules;
+    const common = { name, usernameFormat, readers: driverReaders, logger: this.#ports.logger };
+    switch (db.driver) {
+      case 'sqlite':
+        return this.#ports.embedded;
+      case 'passwd-file':
+        return new PasswdFilePassdb({ ...common, files: this.#openSet(db), defaultScheme: db.defaultScheme });
+      case 'static':
+        return new StaticPassdb({ ...common, fields: db.fields, defaultScheme: db.defaultScheme });
+      case 'deny':
+        return new DenyFile({ ...common, file: this.#openDenyFile(db) });
+      case 'sql': {
+        const answer = Promise.resolve(unavailable(`driver ${db.driver} is not there yet`));
+        return { name, find: () => answer, readVersion: () => undefined };
+      }
+    }
+  }
+
+  #makeUserdb(db: UserdbConfig, proveExistence: Proof): DirectorySource {
+    const { name, rules } = db;
+    const { usernameFormat } = rules;
+    const common = { name, usernameFormat, ids: this.#ids, readers: driverReaders, logger: this.#ports.logger };
+    switch (db.driver) {
+      case 'sqlite':
+        return this.#ports.embedded;
+      case 'passwd-file':
+        return new PasswdFileUserdb({ ...common, files: this.#openSet(db) });
+      case 'static': {
+        const proof = db.allowAllUsers ? undefined : proveExistence;
+        return new StaticUserdb({ ...common, fields: db.fields, domains: db.domains, proveExistence: proof });
+      }
+      case 'prefetch':
+      case 'sql':
+        return new PrefetchUserdb(common);
+    }
+  }
+
+  #openSet({ name, path }: { readonly name: string; readonly path: string }): PasswdFileSet {
+    const set = this.#sets.get(path) ?? new PasswdFileSet(this.#fileOptions(name, path));
+    this.#sets.set(path, set);
+    return set;
+  }
+
+  #openDenyFile({ name, path }: { readonly name: string; readonly path: string }): PasswdFile {
+    const file = this.#denyFiles.get(path) ?? new PasswdFile({ ...this.#fileOptions(name, path), isBlockList: true });
+    this.#denyFiles.set(path, file);
+    return file;
+  }
+
+  #fileOptions(name: string, path: string) {
+    const { logger } = this.#ports;
+    return { name, path, ids: this.#ids, readers: driverReaders, workerUrl: LOAD_WORKER_URL, logger };
+  }
+}
+
+type Proof = (address: string) => Promise<Lookup<unknown>>;
+
+/** Whether a passdb that has a list of names knows an address: what makes it exist for a static userdb. */
+function createProof(configs: readonly PassdbConfig[], passdbs: readonly Passdb[]): Proof {
+  const asked = configs.flatMap((db, i) => {
+    const passdb = passdbs[i];
+    const { isMaster, isDeny, mechanisms } = db.rules;
+    const isSilent = mechanisms.length > 0 && !mechanisms.includes('none');
+    return passdb === undefined || isMaster || isDeny || isSilent || db.driver === 'static' ? [] : [{ db, passdb }];
+  });
+  return async (address) => {
+    let outage: Lookup<unknown> | undefined;
+    for (const { db, passdb } of asked) {
+      if (!passesFilter(address, db.rules.usernameFilter)) continue;
+      const lookup = await passdb.find(lookupOf(address));
+      if (lookup.kind === 'found') return lookup;
+      if (lookup.kind === 'unavailable') outage ??= lookup;
+    }
+    return outage ?? ABSENT;
+  };
+}
+
+function lookupOf(address: string): PassdbQuery {
+  const context = { service: '', mechanism: '', remoteAddress: '', localAddress: '', isSecured: false };
+  return { username: address, typedName: address, context };
+}
+
+/** One `!` pattern that matches excludes; without any positive pattern everybody else is meant. */
+function passesFilter(name: string, patterns: readonly string[]): boolean {
+  if (patterns.some((pattern) => pattern.startsWith('!') && matchesPattern(name, pattern.slice(1)))) return false;
+  const wanted = patterns.filter((pattern) => !pattern.startsWith('!'));
+  return wanted.length === 0 || wanted.some((pattern) => matchesPattern(name, pattern));
+}
+
+async function examineFiles(files: readonly PasswdFile[]): Promise<string[]> {
+  const reports = files.map(async (file) => {
+    const { path } = file;
+    const outcome = await file.reload({ accept: false });
+    if (outcome.kind === 'kept') return [`${path}: ${outcome.reason}`];
+    const { listed, more } = file.faults;
+    const lines = listed.map(({ line, reason }) => `${path}:${line}: ${reason}`);
+    return more > 0 ? [...lines, `${path}: ${more} faults more`] : lines;
+  });
+  return (await Promise.all(reports)).flat();
+}

@@ -1,0 +1,37 @@
+/** A passdb and a userdb over the same users as one object, the way the embedded database is one. */
+import type { Passdb } from '../../src/auth/passdb.ts';
+import { driverReaders } from '../../src/app-readers.ts';
+import type { DirectorySource } from '../../src/directory/source.ts';
+import { PasswdFileSet } from '../../src/store/passwd-file/file-set.ts';
+import { PasswdFilePassdb } from '../../src/store/passwd-file/passdb.ts';
+import type { PasswdFileOptions } from '../../src/store/passwd-file/passwd-file.ts';
+import { PasswdFileUserdb } from '../../src/store/passwd-file/userdb.ts';
+
+export type CombinedStore = DirectorySource & Passdb;
+
+export function combine(passdb: Passdb, userdb: DirectorySource): CombinedStore {
+  return {
+    name: userdb.name,
+    cannotList: userdb.cannotList,
+    find: (query) => passdb.find(query),
+    readVersion: () => passdb.readVersion(),
+    findDomain: (name) => userdb.findDomain(name),
+    findAccount: (address, login) => userdb.findAccount(address, login),
+    findAlias: (address) => userdb.findAlias(address),
+    findSenders: (address) => userdb.findSenders(address),
+    accounts: () => userdb.accounts(),
+  };
+}
+
+export interface PasswdStoreOptions extends Omit<PasswdFileOptions, 'readers'> {
+  readonly defaultScheme?: string;
+  readonly usernameFormat?: string;
+}
+
+/** A passwd-file as both, with the files it is made of. */
+export function openPasswdStore(options: PasswdStoreOptions): CombinedStore & { readonly files: PasswdFileSet } {
+  const { name, defaultScheme = 'CRYPT', usernameFormat = '%u' } = options;
+  const files = new PasswdFileSet({ ...options, readers: driverReaders });
+  const common = { name, files, usernameFormat, readers: driverReaders };
+  return { ...combine(new PasswdFilePassdb({ ...common, defaultScheme }), new PasswdFileUserdb(common)), files };
+}
