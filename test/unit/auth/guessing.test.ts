@@ -64,6 +64,12 @@ const scenarios: readonly Scenario[] = [
     guesser: { connections: 40, user: one, address: botnet },
     mostAnHour: 36_000,
   },
+  {
+    // Nobody fails twice: what is left is the delay of every failure.
+    name: 'a botnet of 65,536 networks at very many users, 40 connections',
+    guesser: { connections: 40, user: many, address: botnet },
+    mostAnHour: 68_000,
+  },
 ];
 
 describe('guessing', () => {

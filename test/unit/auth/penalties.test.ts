@@ -258,3 +258,25 @@ describe('AttemptPenalties: the log', () => {
     assert.deepEqual([line?.fields['user'], line?.fields['remote']], ['"x\\"\\ny"', 'fe80::1']);
   });
 });
+
+describe('AttemptPenalties: the time it takes', () => {
+  it('judges in microseconds, whoever asks', (t) => {
+    const scene = createPenaltyScene({ trusted: ['10.0.0.0/8', '2001:db8::/32'] });
+    for (let i = 0; i < 1000; i++) scene.succeed(`user${i}@example.com`, `192.0.${i & 255}.7`);
+    const attempts = {
+      known: (i: number) => ({ user: `user${i % 1000}@example.com`, remoteAddress: `192.0.${(i % 1000) & 255}.7` }),
+      'unknown, seen before': (i: number) => ({ user: `x${i}@example.com`, remoteAddress: `198.51.${i & 255}.7` }),
+      'never seen': (i: number) => ({ user: `x${i}@example.com`, remoteAddress: `20.${i >> 8}.${i & 255}.7` }),
+    };
+    for (const [who, makeAttempt] of Object.entries(attempts)) {
+      const times = Array.from({ length: 20 }, (_, round) => {
+        const startedAt = performance.now();
+        for (let i = 0; i < 500; i++) scene.penalties.judge(makeAttempt(round * 500 + i));
+        return ((performance.now() - startedAt) * 1000) / 500;
+      });
+      const medianUs = times.toSorted((a, b) => a - b)[10] ?? Number.NaN;
+      t.diagnostic(`${who}: ${medianUs.toFixed(1)} us`);
+      assert.ok(medianUs < 100, `${who}: ${medianUs} us`);
+    }
+  });
+});
