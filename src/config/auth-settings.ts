@@ -40,7 +40,8 @@ export const auth = {
   settings: {
     mechanisms: live(list(choice(MECHANISMS, 'mechanism'), { min: 1 }), {
       default: 'plain login',
-      words: 'SASL mechanisms offered to Postfix, in this order.',
+      words:
+        'SASL mechanisms offered to Postfix, in this order; contrib/README.md says which stored passwords serve each.',
     }),
     username_format: restart(usernameFormat, {
       default: '%Lu',
