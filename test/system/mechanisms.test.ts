@@ -19,6 +19,9 @@ const GSASL = '/usr/bin/gsasl';
 const DOMAIN = 'example.com';
 /** The name {DIGEST-MD5} was made of. */
 const DIGEST_USER = `user@${DOMAIN}`;
+const MASTER = `root@${DOMAIN}`;
+const MASTER_PASSWORD = 'the key to all doors';
+const ACTING_MECHANISMS = ['PLAIN', 'DIGEST-MD5', 'SCRAM-SHA-1', 'SCRAM-SHA-256'];
 const PASSWORD_MECHANISMS = ['PLAIN', 'LOGIN', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1', 'SCRAM-SHA-256'];
 const SHOWN = 'CRAM-MD5 DIGEST-MD5 LOGIN PLAIN SCRAM-SHA-1 SCRAM-SHA-256';
 const REFUSED = '5.7.8 Error: authentication failed: Invalid user name or password';
@@ -28,6 +31,7 @@ function settingsFor(folder: string, mechanisms: string): Settings {
   const file = { driver: 'passwd-file', path: join(folder, 'users') };
   return {
     auth: { mechanisms, default_scheme: 'SHA256-CRYPT', failure_delay: '300ms', penalties: 'no' },
+    'passdb masters': { driver: 'passwd-file', path: join(folder, 'masters'), master: 'yes' },
     'passdb users': file,
     'userdb users': file,
   };
@@ -48,9 +52,12 @@ describe('mechanisms through Postfix', () => {
       settings: (folder) =>
         settingsFor(folder, 'plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256 external anonymous'),
       populate: ({ folder }) => {
-        const path = join(folder, 'users');
-        writeFileSync(path, `${users.join('\n')}\n`, { mode: 0o640 });
-        chownSync(path, MAIL_USER.uid, MAIL_USER.gid);
+        const files = { users, masters: [`${MASTER}:{PLAIN}${MASTER_PASSWORD}::::::`] };
+        for (const [name, lines] of Object.entries(files)) {
+          const path = join(folder, name);
+          writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o640 });
+          chownSync(path, MAIL_USER.uid, MAIL_USER.gid);
+        }
       },
     });
   });
@@ -151,10 +158,26 @@ describe('mechanisms through Postfix', () => {
     assert.equal(new Set([unknown, plain, unserved]).size, 3);
   });
 
-  test('whoever wants to act for somebody else is refused without masters, by every mechanism that can ask', async () => {
-    for (const mechanism of ['PLAIN', 'DIGEST-MD5', 'SCRAM-SHA-1', 'SCRAM-SHA-256']) {
-      const identity = { user: `plain@${DOMAIN}`, password: STORED_PASSWORD, authzid: `ssha@${DOMAIN}` };
-      assert.deepEqual(await login(mechanism, identity), { code: 535, text: REFUSED }, mechanism);
+  test('nobody but a master acts for somebody else, by every mechanism that can ask', async () => {
+    const authzid = `ssha@${DOMAIN}`;
+    const master = { user: MASTER, password: MASTER_PASSWORD };
+    for (const mechanism of ACTING_MECHANISMS) {
+      const refused = [
+        { user: `plain@${DOMAIN}`, password: STORED_PASSWORD, authzid },
+        { ...master, password: STORED_PASSWORD, authzid },
+        { ...master, authzid: `nobody@${DOMAIN}` },
+        master,
+      ];
+      for (const identity of refused) {
+        const reply = await login(mechanism, identity);
+        assert.deepEqual(reply, { code: 535, text: REFUSED }, `${mechanism} ${JSON.stringify(identity)}`);
+      }
+      assert.equal((await login(mechanism, { ...master, authzid })).code, 235, mechanism);
+      const accepted = site.postern.of('auth.accepted').at(-1);
+      assert.deepEqual(
+        [accepted?.['user'], accepted?.['masterUser']],
+        [JSON.stringify(authzid), JSON.stringify(MASTER)],
+      );
     }
   });
 
@@ -244,7 +267,7 @@ describe('mechanisms through Postfix', () => {
       [...PASSWORD_MECHANISMS, 'ANONYMOUS', 'EXTERNAL'].toSorted(),
     );
     const log = JSON.stringify(site.postern.lines);
-    for (const secret of [STORED_PASSWORD, 'not it at all']) assert.ok(!log.includes(secret), secret);
+    for (const secret of [STORED_PASSWORD, MASTER_PASSWORD, 'not it at all']) assert.ok(!log.includes(secret), secret);
     site.postern.assertQuiet(['auth.rejected', 'auth.unavailable']);
     const expected =
       /SASL [A-Z0-9-]+ authentication (?:failed|aborted)|Invalid (?:base64|authentication)|SASL: Connect/;
