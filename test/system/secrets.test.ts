@@ -169,7 +169,7 @@ describe('the log at level debug', () => {
       `PASS ${MISPLACED}`,
       MISPLACED,
       base64,
-      `${MISPLACED.repeat(1000)}`,
+      MISPLACED.repeat(1000),
     ]) {
       const peer = connect();
       peer.send(line, `AUTH\t99\tPLAIN\tservice=smtp`);
