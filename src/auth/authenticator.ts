@@ -263,7 +263,7 @@ export class PasswordAuthenticator implements Authenticator {
     const { networks } = this.#checks;
     const lists = [...entries, ...(appPassword === undefined ? [] : [appPassword])].map(({ allowNets }) => allowNets);
     this.#recalls.remember(login.initialResponse, context, {
-      accepted: Object.freeze({ ...verdict, isCached: true }),
+      accepted: copyAsCached(verdict),
       username: attempt.name.username,
       networks: lists.flatMap((texts) => networks.find(texts) ?? []),
       appPassword,
@@ -301,4 +301,9 @@ export class PasswordAuthenticator implements Authenticator {
       return unavailable(describeError(error));
     }
   }
+}
+
+/** A literal: frozen copies each have a shape of their own in V8 11, and reading thousands of shapes is slow. */
+function copyAsCached({ user, passdb, masterUser, appPassword, isAnonymous }: Accepted): Accepted {
+  return { kind: 'accepted', user, isCached: true, passdb, masterUser, appPassword, isAnonymous };
 }
