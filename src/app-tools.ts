@@ -1,5 +1,6 @@
 /** The part of `app.ts` that builds what the verbs of the command work with. */
 import { makeToken, parseToken, sealToken } from './auth/app-password.ts';
+import { createInquiry } from './app-login.ts';
 import { HashPool } from './auth/hash-pool.ts';
 import { createSystemIds, driverReaders } from './app-readers.ts';
 import { createHasher, createMailRoots, createUsers, databasePath, type Users } from './app-users.ts';
@@ -16,11 +17,15 @@ import type { Logger } from './core/logger.ts';
 import { ABSENT, found, unavailable } from './core/outcome.ts';
 import { checkHome, expandHome } from './directory/home.ts';
 import { Resolver } from './directory/resolver.ts';
+import { hideEvents } from './log/hide-events.ts';
 import { readImportLines } from './store/passwd-file/import-lines.ts';
 import { openSqliteAdmin } from './store/sqlite/writer.ts';
 
 /** What `postern pw` makes where nobody says otherwise; the default of `[auth] default_scheme`. */
 const NEW_PASSWORD_SCHEME = 'ARGON2ID';
+
+/** A question about a name that nobody logs in with now. */
+const NO_LOGIN = { service: '', mechanism: '', remoteAddress: '', localAddress: '', isSecured: true };
 
 /** `openLog` is called when a verb first needs a store or a hasher. */
 export function createCliTools(openLog: () => Logger): CliTools {
@@ -33,13 +38,21 @@ export function createCliTools(openLog: () => Logger): CliTools {
         homes: { expand: (address) => expandHome(config.mail.home, address), check: checkHome },
         makeDirectory: (source) => new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
       }),
-    openDirectory: (config) => {
-      const users = createUsers(config, openLog());
+    openDirectory: (config, { isExamined } = { isExamined: false }) => {
+      const logger = isExamined ? hideEvents(openLog(), ['passwd-file.line']) : openLog();
+      const users = createUsers(config, logger);
       return {
         directory: users.directory,
         source: users.source,
         passwords: listPasswords(config, users),
-        gaps: [],
+        examine: users.examine,
+        findLogin: async (name) => {
+          const answers = await createInquiry({ config, users, logger }).ask(name, NO_LOGIN);
+          const lookups = (answers ?? []).flatMap(({ lookup }) => (lookup === undefined ? [] : [lookup]));
+          return (
+            lookups.find(({ kind }) => kind === 'found') ?? lookups.find(({ kind }) => kind === 'unavailable') ?? ABSENT
+          );
+        },
         homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
         close: () => users.close(),
       };

@@ -74,7 +74,7 @@ export interface Passdb {
    */
   readVersion(): unknown;
   /** Every user it can list with what is stored, for checks; throws when it cannot be read to its end. */
-  passwords?(): AsyncIterable<ListedPassword>;
+  readonly passwords?: (() => AsyncIterable<ListedPassword>) | undefined;
   /** Whether everybody in the domain has to use app passwords, also those who do not exist (RULES 41). */
   requiresAppPassword?(domain: string): boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * `postern check`: reads the configuration, then the users it names, and says what is wrong with them. It changes
- * nothing. Faults in lines of a users file come through the log, on standard error, with their line numbers.
+ * `postern check`: reads the configuration, then the users it names, and says what is wrong with them: lines of users
+ * files, owners of mail, passwords. It changes nothing. 65 is for what somebody should mend; a warning is none.
  */
 import { noteConfig } from '../config/notes.ts';
 import { describeError } from '../core/errors.ts';
@@ -25,8 +25,10 @@ export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash'
         terminal.out(`${config.file}: configuration is good\n`);
         for (const note of noteConfig(config)) terminal.out(`${config.file}: note: ${note}\n`);
 
-        const users = tools.openDirectory(config);
+        const users = tools.openDirectory(config, { isExamined: true });
         try {
+          const fileFaults = await users.examine();
+          for (const fault of fileFaults) terminal.err(`${fault}\n`);
           const { count, faults } = await judgeAccounts(users.source.accounts());
           const survey = await surveyPasswords({
             passdbs: users.passwords,
@@ -41,7 +43,7 @@ export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash'
           terminal.out(`${count} ${count === 1 ? 'account' : 'accounts'}\n`);
           for (const line of survey.counts) terminal.out(`${line}\n`);
           // A warning is no fault: scripts go by the exit code.
-          if (faults.length + survey.faults.length > 0) context.exit(EXIT.dataError);
+          if (fileFaults.length + faults.length + survey.faults.length > 0) context.exit(EXIT.dataError);
         } catch (error) {
           terminal.err(`Cannot read the users: ${describeError(error)}\n`);
           context.exit(EXIT.temporary);

@@ -6,6 +6,7 @@ import type { SealedToken } from '../auth/app-password.ts';
 import type { PassdbEntry } from '../auth/passdb.ts';
 import type { HashFacts } from '../auth/schemes/hash-facts.ts';
 import type { Config } from '../config/load-config.ts';
+import type { Lookup } from '../core/outcome.ts';
 import type { DirectoryAdmin } from '../directory/admin.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { SurveyedPassdb } from './password-survey.ts';
@@ -17,8 +18,10 @@ export interface OpenDirectory {
   readonly source: DirectorySource;
   /** The passdbs in the order of the configuration, with the lists of their users. */
   readonly passwords: readonly SurveyedPassdb[];
-  /** Userdbs that cannot list all of their accounts. */
-  readonly gaps: readonly { readonly userdb: string; readonly reason: string }[];
+  /** What is wrong with the users files, in sentences for an administrator. */
+  readonly examine: () => Promise<readonly string[]>;
+  /** The entry of the first passdb that knows a name, for what userdbs take from it. */
+  findLogin(name: string): Promise<Lookup<PassdbEntry>>;
   /** Where the mail of an account lies; throws RangeError for one that makes no safe path. */
   homeOf(account: Account): string;
   close(): void;
@@ -43,8 +46,8 @@ export interface NumberedUser {
 export interface CliTools {
   /** Opens the embedded database for changes, and makes it if `create`; throws when it cannot be used. */
   openAdmin(config: Config, options: { readonly create: boolean }): DirectoryAdmin;
-  /** Opens all userdbs for reading. */
-  openDirectory(config: Config): OpenDirectory;
+  /** Opens all userdbs for reading; `isExamined` when the caller itself says what is wrong with users files. */
+  openDirectory(config: Config, options?: { readonly isExamined: boolean }): OpenDirectory;
   /** Hashes a new password with `[auth] default_scheme`. */
   hashPassword(config: Config, password: Buffer): Promise<string>;
   /** Makes an app password: what its owner is shown once, and what is kept of it. */

@@ -17,6 +17,7 @@ import type { CliTools, OpenDirectory } from './tools.ts';
 interface UserOptions {
   readonly json?: true;
   readonly field?: string;
+  readonly login?: true;
 }
 
 export function userVerb(tools: CliTools): Verb {
@@ -26,14 +27,24 @@ export function userVerb(tools: CliTools): Verb {
       .description('what the userdbs say about an address, or which accounts fit a pattern')
       .argument('<user>', 'an address, or a pattern with * and ?')
       .option('-f, --field <name>', 'only the value of this field, such as home')
+      .option(
+        '--login',
+        'as after a login: with the fields of the passdbs, which a userdb may take (driver = prefetch)',
+      )
       .option('--json', 'as JSON')
       .action(async (user: string, options: UserOptions) => {
         const isPattern = /[*?]/.test(user);
-        if (options.field !== undefined && (isPattern || options.json === true))
-          return fail(context, { code: EXIT.usage, text: 'A field is of one address, and no JSON' });
+        if (isPattern && (options.field !== undefined || options.login === true))
+          return fail(context, {
+            code: EXIT.usage,
+            text: 'A pattern lists names: name one user for what is known of it',
+          });
+        if (options.field !== undefined && options.json === true)
+          return fail(context, { code: EXIT.usage, text: 'A field is printed as it is, and not as JSON' });
         const open = tools.openDirectory(context.loadConfig());
         try {
           if (isPattern) await listUsers(user, { context, open, options });
+          else if (options.login === true) await showLogin(user, { context, open, options });
           else await showUser(user, { context, open, options });
         } finally {
           open.close();
@@ -61,14 +72,35 @@ async function listUsers(pattern: string, { context, open, options }: Scene): Pr
   try {
     if (options.json === true) await printJsonList(context.terminal, fitting());
     else for await (const address of fitting()) context.terminal.out(`${address}\n`);
-    for (const { userdb, reason } of open.gaps)
-      context.terminal.err(`[userdb ${userdb}] cannot be listed: ${reason}\n`);
+    const { cannotList } = open.source;
+    if (cannotList !== undefined) context.terminal.err(`Not all users are listed: ${cannotList}\n`);
     if (count > 0) return;
     // Whoever is in no list may fit all the same.
-    const code = open.gaps.length > 0 ? EXIT.temporary : EXIT.noUser;
+    const code = cannotList === undefined ? EXIT.noUser : EXIT.temporary;
     fail(context, { code, text: `No account fits ${JSON.stringify(pattern)}` });
   } catch (error) {
     fail(context, { code: EXIT.temporary, text: `Cannot list users: ${describeError(error)}` });
+  }
+}
+
+/** What a login would make of the user, aliases and details left alone: nobody logs in with those. */
+async function showLogin(user: string, { context, open, options }: Scene): Promise<void> {
+  const login = await open.findLogin(user);
+  const lookup = login.kind === 'found' ? await open.source.findAccount(login.value.user, login.value.fields) : login;
+  switch (lookup.kind) {
+    case 'unavailable':
+      return fail(context, { code: EXIT.temporary, text: `Cannot look ${user} up: ${lookup.reason}` });
+    case 'absent': {
+      const who = login.kind === 'found' ? 'No userdb knows' : 'No passdb knows';
+      return fail(context, { code: EXIT.noUser, text: `${who} ${JSON.stringify(user)}` });
+    }
+    case 'found': {
+      const account = lookup.value;
+      const home = describeHome(account, open);
+      if (options.field !== undefined) return showField([account], { context, open, field: options.field });
+      if (options.json === true) printJson(context.terminal, { ...account, home });
+      else context.terminal.out(formatUserFields(account, home));
+    }
   }
 }
 
@@ -80,7 +112,10 @@ async function showUser(user: string, { context, open, options }: Scene): Promis
     case 'absent':
       return fail(context, { code: EXIT.noUser, text: `There is no user ${JSON.stringify(user)}` });
     case 'found':
-      if (options.field !== undefined) return showField(lookup.value, { context, open, field: options.field });
+      if (options.field !== undefined) {
+        const accounts = lookup.value.targets.flatMap((target) => (target.kind === 'account' ? [target.account] : []));
+        return showField(accounts, { context, open, field: options.field });
+      }
       if (options.json === true) printJson(context.terminal, toJson(lookup.value, open));
       else context.terminal.out(formatResolution(lookup.value, open));
       if (lookup.value.fault !== undefined) context.exit(EXIT.temporary);
@@ -88,12 +123,11 @@ async function showUser(user: string, { context, open, options }: Scene): Promis
 }
 
 function showField(
-  { targets }: Resolution,
+  accounts: readonly Account[],
   { context, open, field }: { readonly context: CliContext; readonly open: OpenDirectory; readonly field: string },
 ): void {
-  const values = targets.flatMap((target) => {
-    if (target.kind !== 'account') return [];
-    const fields = listUserFields(target.account, describeHome(target.account, open));
+  const values = accounts.flatMap((account) => {
+    const fields = listUserFields(account, describeHome(account, open));
     return fields.flatMap(([name, value]) => (name === field && value !== undefined ? [value] : []));
   });
   for (const value of values) context.terminal.out(`${value}\n`);

@@ -1,5 +1,6 @@
 /** A passwd-file as a passdb: every section has its own default scheme and format of names, whoever shares the file. */
-import type { Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ListedPassword, Passdb, PassdbEntry, PassdbQuery } from '../../auth/passdb.ts';
 import { normalizeLogin } from '../../core/address.ts';
 import { describeError } from '../../core/errors.ts';
 import { unavailable, type Lookup } from '../../core/outcome.ts';
@@ -7,10 +8,13 @@ import type { DriverReaders } from '../driver-readers.ts';
 import { NameKey } from '../name-key.ts';
 import type { PasswdFileSet } from './file-set.ts';
 import { readLogin } from './line.ts';
+import type { PasswdFile } from './passwd-file.ts';
 import type { PasswdTable } from './table.ts';
 
 /** Entries made of the present version; all are forgotten together. */
 const MAX_KEPT = 10_000;
+/** About a millisecond of reading lines. */
+const LINES_PER_TURN = 100;
 
 export interface PasswdFilePassdbOptions {
   readonly name: string;
@@ -31,6 +35,8 @@ interface Kept {
 
 export class PasswdFilePassdb implements Passdb {
   readonly name: string;
+  /** With variables in the path, which files there are is not known. */
+  readonly passwords: (() => AsyncIterable<ListedPassword>) | undefined;
   readonly #options: PasswdFilePassdbOptions;
   readonly #key: NameKey;
   readonly #kept = new Map<string, Kept>();
@@ -39,6 +45,8 @@ export class PasswdFilePassdb implements Passdb {
     this.name = options.name;
     this.#options = options;
     this.#key = new NameKey(options.usernameFormat);
+    const { fixed } = options.files;
+    this.passwords = fixed === undefined ? undefined : () => this.#list(fixed);
   }
 
   readVersion(): object | undefined {
@@ -52,6 +60,22 @@ export class PasswdFilePassdb implements Passdb {
       return await this.#options.files.ask(username, ({ table }) => this.#read(table, { query, key }));
     } catch (error) {
       return unavailable(describeError(error));
+    }
+  }
+
+  async *#list(file: PasswdFile): AsyncIterable<ListedPassword> {
+    const answer = await file.ask(({ table }) => table);
+    if (answer.kind !== 'found') {
+      const reason = answer.kind === 'unavailable' ? answer.reason : 'not read yet';
+      throw new Error(`Cannot list users of "${this.name}": ${reason}`);
+    }
+    const { defaultScheme, readers } = this.#options;
+    let number = 0;
+    for (const { name, raw } of answer.value.users()) {
+      number += 1;
+      if (number % LINES_PER_TURN === 0) await nextTurn();
+      const { entry } = readLogin(raw, { username: name, defaultScheme, readers });
+      yield { user: name, password: entry.password };
     }
   }
 

@@ -10,6 +10,7 @@ import type { SurveyedPassdb } from '../../../src/cli/password-survey.ts';
 import { configVerb } from '../../../src/cli/config.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { parseConfig } from '../../../src/config/load-config.ts';
+import { ABSENT } from '../../../src/core/outcome.ts';
 import { Resolver } from '../../../src/directory/resolver.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
 import { MemorySource } from '../../support/memory-source.ts';
@@ -22,13 +23,15 @@ const ours = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const users = new MemorySource({ accounts: ['bob@example.com', { address: 'own@example.com', ...ours }] });
 let source = users;
 let passdbs: SurveyedPassdb[] = [];
+let fileFaults: string[] = [];
 const tools = {
   describeHash,
   openDirectory: () => ({
     directory: new Resolver({ source, recipientDelimiter: '+' }),
     source,
     passwords: passdbs,
-    gaps: [],
+    examine: () => Promise.resolve(fileFaults),
+    findLogin: () => Promise.resolve(ABSENT),
     homeOf: () => '/nonexistent',
     close: () => undefined,
   }),
@@ -83,6 +86,14 @@ describe('postern check', () => {
     assert.equal(lines[0], `[userdb old] u0@example.com: uid ${ours.uid + 1} is not ours, so its mail waits`);
     assert.equal(lines.length, 21);
     assert.equal(lines[20], 'and 10 accounts more');
+  });
+
+  it('says what is wrong with the lines of users files', async (t) => {
+    t.after(() => (fileFaults = []));
+    fileFaults = ['/etc/users:7: the user stands in an earlier line already'];
+    const { code, err } = await run('', 'check');
+    assert.equal(code, 65);
+    assert.equal(err, `${fileFaults[0]}\n`);
   });
 
   it('counts passwords by their schemes, and names the weak ones without failing for them', async (t) => {

@@ -21,6 +21,7 @@ import { SqliteReader } from '../../../src/store/sqlite/reader.ts';
 import { openSqliteAdmin } from '../../../src/store/sqlite/writer.ts';
 import { CollectingLogger } from '../../support/collecting-logger.ts';
 import { FakeTerminal } from '../../support/fake-terminal.ts';
+import { queryFor } from '../../support/passdb-query.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 export interface Run {
@@ -50,7 +51,8 @@ const TOOLS: CliTools = {
     return {
       source,
       passwords: [],
-      gaps: [],
+      examine: () => Promise.resolve([]),
+      findLogin: (name) => source.find(queryFor(name)),
       directory: new Resolver({ source, recipientDelimiter: config.mail.recipientDelimiter }),
       homeOf: (account) => account.home ?? expandHome(config.mail.home, account.address),
       close: () => source.close(),
