@@ -4,7 +4,7 @@
  */
 import { describeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { unavailable, type Lookup } from '../core/outcome.ts';
+import { unavailable, type Lookup, type Unavailable } from '../core/outcome.ts';
 import type { Attempt } from './attempt.ts';
 import type { ChainStep } from './chain-step.ts';
 import { listValues } from './key-parts.ts';
@@ -24,7 +24,8 @@ export interface LookupPorts {
 
 interface Seen {
   readonly key: string;
-  readonly isStale: boolean;
+  /** The outage that had it come from memory. */
+  readonly outage: Unavailable | undefined;
 }
 
 export class AttemptLookups {
@@ -34,8 +35,8 @@ export class AttemptLookups {
   /** What a good login will have stood on. */
   readonly #basis = new Map<string, { readonly answer: KnownAnswer; readonly digest: string | undefined }>();
   readonly asked: AskedVersion[] = [];
-  /** An answer came from memory, because a passdb was down. */
-  isStale = false;
+  /** Why an answer came from memory; undefined when none did. */
+  outage: Unavailable | undefined;
 
   constructor(attempt: Attempt, ports: LookupPorts) {
     this.#attempt = attempt;
@@ -59,9 +60,9 @@ export class AttemptLookups {
     return masterUser === undefined ? this.#compareWithKnown(step, { username, lookup }) : lookup;
   }
 
-  /** Whether an entry is only what was known before an outage: it can confirm a login, and never refuse one. */
-  isStaleEntry(entry: PassdbEntry): boolean {
-    return this.#seen.get(entry)?.isStale === true;
+  /** The outage before which an entry was known: it can confirm a login, and never refuse one. */
+  findOutage(entry: PassdbEntry): Unavailable | undefined {
+    return this.#seen.get(entry)?.outage;
   }
 
   /** Whether this password was good for the entry lately. */
@@ -106,17 +107,17 @@ export class AttemptLookups {
     const key = this.#keyOf(step, username);
     if (lookup.kind !== 'unavailable') {
       cache.observe(key, lookup);
-      if (lookup.kind === 'found') this.#seen.set(lookup.value, { key, isStale: false });
+      if (lookup.kind === 'found') this.#seen.set(lookup.value, { key, outage: undefined });
       else if (step.rules.isDeny) this.#basis.set(key, { answer: lookup, digest: undefined });
       return lookup;
     }
     const known = cache.find(key);
     if (known === undefined) return lookup;
-    this.isStale = true;
+    this.outage ??= lookup;
     if (known.kind === 'absent') return known;
     // A copy: the same entry may have come from this passdb under another name.
     const entry = { ...known.value };
-    this.#seen.set(entry, { key, isStale: true });
+    this.#seen.set(entry, { key, outage: lookup });
     return { kind: 'found', value: entry };
   }
 

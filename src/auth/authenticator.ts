@@ -199,7 +199,7 @@ export class PasswordAuthenticator implements Authenticator {
       });
       const outcome = await this.#chain.admit(recognised, { attempt, lookups });
       if (outcome.kind === 'accepted') lookups.remember();
-      return this.#close(attempt, this.#verdicts.write(outcome, { attempt, isCached: lookups.isStale }));
+      return this.#close(attempt, this.#verdicts.write(outcome, { attempt, isCached: lookups.outage !== undefined }));
     });
   }
 
@@ -259,7 +259,7 @@ export class PasswordAuthenticator implements Authenticator {
     const { entries } = lookups;
     // Whoever acts as somebody else, or was let in by memory or by no entry at all, is looked at every time.
     if (login.initialResponse === undefined || verdict.masterUser !== undefined) return;
-    if (lookups.isStale || entries.length === 0) return;
+    if (lookups.outage !== undefined || entries.length === 0) return;
     const { networks } = this.#checks;
     const lists = [...entries, ...(appPassword === undefined ? [] : [appPassword])].map(({ allowNets }) => allowNets);
     this.#recalls.remember(login.initialResponse, context, {

@@ -3,6 +3,7 @@
  * of Dovecot's passdb sections (facts: chain evaluation); what an entry proves is not known here.
  */
 import { foldCase } from '../core/address.ts';
+import { matchesPattern } from '../core/modify.ts';
 import type { Passdb } from './passdb.ts';
 
 /**
@@ -79,32 +80,4 @@ function passesFilter(name: string, patterns: readonly string[]): boolean {
     isWanted ||= !isExclusion && isMatch;
   }
   return isWanted || !hasWanted;
-}
-
-/** Matches `*` and `?` without a regular expression: a hostile name must not cost more than its length. */
-export function matchesPattern(name: string, pattern: string): boolean {
-  let at = 0;
-  let wanted = 0;
-  // Where the last star stands, and how much of the name it has taken so far.
-  let star = -1;
-  let taken = 0;
-  while (at < name.length) {
-    const symbol = pattern[wanted];
-    if (symbol === '*') {
-      star = wanted;
-      taken = at;
-      wanted += 1;
-    } else if (symbol !== undefined && (symbol === '?' || symbol === name[at])) {
-      at += 1;
-      wanted += 1;
-    } else if (star !== -1) {
-      taken += 1;
-      at = taken;
-      wanted = star + 1;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[wanted] === '*') wanted += 1;
-  return wanted === pattern.length;
 }

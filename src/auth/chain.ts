@@ -141,8 +141,8 @@ function takeAnswer(state: ChainState, answer: Answer, { passdb, rules }: ChainS
       return rules.isDeny ? false : act(state, rules.resultFailure);
     case 'unavailable':
       state.outage ??= answer;
-      // Whether somebody is denied cannot be left open.
-      return rules.isDeny ? true : act(state, rules.resultInternalfail);
+      // Whether somebody is denied cannot be left open, whatever was said before.
+      return act(state, rules.isDeny ? 'return-fail' : rules.resultInternalfail);
   }
 }
 

@@ -2,7 +2,6 @@
  * The chain as a login goes through it: the passdbs for masters or those for everybody else, and for a master then the one
  * to act as. How somebody is recognised is given.
  */
-import { unavailable } from '../core/outcome.ts';
 import type { AttemptLookups } from './attempt-lookups.ts';
 import type { Attempt } from './attempt.ts';
 import { runChain, type ChainLogin, type ChainOutcome } from './chain.ts';
@@ -38,8 +37,8 @@ export class LoginChain {
       judge: async (entry, step, position) => {
         const verdict = await judge(entry, step, position);
         // What was known before an outage can be out of date: it says yes to what it knows, and no to nothing.
-        const isDoubtful = verdict.kind !== 'success' && lookups.isStaleEntry(entry);
-        return isDoubtful ? unavailable(`passdb ${step.passdb.name} is down`) : verdict;
+        const outage = lookups.findOutage(entry);
+        return verdict.kind === 'success' ? verdict : (outage ?? verdict);
       },
       trace,
     });

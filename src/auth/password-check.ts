@@ -114,7 +114,8 @@ export class PasswordCheck {
       this.isCached = true;
       return SUCCESS;
     }
-    if (lookups.isStaleEntry(entry)) return unavailable(`passdb ${passdb} is down`);
+    const outage = lookups.findOutage(entry);
+    if (outage !== undefined) return outage;
     attempt.isHashed ||= isSlowHash(entry.password);
     const verdict = await this.#ports.hasher.verify(password, entry.password, attempt.hashOptions);
     switch (verdict) {

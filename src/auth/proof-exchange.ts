@@ -73,7 +73,7 @@ export class ProofExchange {
     const { outcome, stored, lookups } = await this.#recognise(attempt);
     if (outcome.kind === 'unavailable') return outcome;
     // As in `login-chain.ts`: what is only remembered says no to nothing.
-    if (!isProven && lookups.isStale) return unavailable('a passdb is down');
+    if (!isProven && lookups.outage !== undefined) return lookups.outage;
     if (!isProven || stored !== this.#stored) return reject('wrong-proof');
     const admitted = await this.#ports.chain.admit(outcome, { attempt, lookups });
     if (admitted.kind === 'accepted') lookups.remember();

@@ -18,6 +18,17 @@ export class MemoryPassdb implements Passdb {
     this.#entries.set(user, { ...PLAIN_ENTRY, user, password, ...rest });
   }
 
+  remove(user: string): void {
+    this.#entries.delete(user);
+  }
+
+  /** Domains in which everybody needs app passwords. */
+  readonly requiredIn = new Set<string>();
+
+  requiresAppPassword(domain: string): boolean {
+    return this.requiredIn.has(domain);
+  }
+
   /** Set it and answers are said to be unchanged as long as it is. */
   version: unknown;
 
