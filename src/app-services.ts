@@ -48,6 +48,8 @@ export interface Services {
   readonly sasl: SaslService;
   readonly hasher: HashPool;
   readonly limits: Limits;
+  /** What the login core has counted, for `postern status`. */
+  readonly describeLogins: () => object;
 }
 
 /** A slice that every service has which Postfix speaks to. */
@@ -63,7 +65,7 @@ export function createServices(parts: ServiceParts): Services {
   const { config } = parts;
   const hasher = createHasher(config, parts.logger);
   const limits = createLimits({ ...parts, countUrgentHashes: () => hasher.urgentCount });
-  const sasl = createSasl(parts, { hasher, limits });
+  const { sasl, describeLogins } = createSasl(parts, { hasher, limits });
   const all: readonly (readonly [
     name: 'sasl' | 'policy' | 'lmtp' | 'lookup' | 'http',
     service: Service & { counters: object },
@@ -72,10 +74,13 @@ export function createServices(parts: ServiceParts): Services {
   const running = on.map(
     ([name, service]) => [name, { service, endpoints: config[name].listen, counters: service.counters }] as const,
   );
-  return { running: new Map(running), sasl, hasher, limits };
+  return { running: new Map(running), sasl, hasher, limits, describeLogins };
 }
 
-function createSasl(parts: ServiceParts, { hasher, limits }: { hasher: HashPool; limits: Limits }): SaslService {
+function createSasl(
+  parts: ServiceParts,
+  { hasher, limits }: { hasher: HashPool; limits: Limits },
+): Pick<Services, 'sasl' | 'describeLogins'> {
   const { config, logger, passed } = parts;
   const { slots } = limits;
   const authenticator = createAuthenticator({
@@ -83,14 +88,14 @@ function createSasl(parts: ServiceParts, { hasher, limits }: { hasher: HashPool;
     hasher,
     limits: limits.limits,
     waitingRoom: slots,
-    listMechanisms: () => service.offeredMechanisms,
+    listMechanisms: () => sasl.offeredMechanisms,
   });
   const { mechanisms, failureDelayMs, realms } = config.auth;
   const { hostname } = config.postern;
   const options = { ...listening(config.sasl, passed.get('sasl')), mechanisms, failureDelayMs };
   const world = { random: randomBytes, now: Date.now, hostname, realms };
-  const service = new SaslService(options, { authenticator, world, slots, logger });
-  return service;
+  const sasl = new SaslService(options, { authenticator, world, slots, logger });
+  return { sasl, describeLogins: () => authenticator.counters };
 }
 
 /** Policy and LMTP stand on the same facts: what the one lets in, the other takes. */

@@ -186,6 +186,7 @@ function describeStatus({ config, version }: AppOptions, services: Services): Co
     uptimeSeconds: Math.round(process.uptime()),
     residentMegabytes: Math.round(process.memoryUsage.rss() / 1024 ** 2),
     services: Object.fromEntries(running),
+    logins: services.describeLogins(),
     limits: services.limits.describe(),
   };
 }

@@ -77,6 +77,21 @@ export interface AuthenticatorPorts {
   readonly clock: Clock;
 }
 
+export interface LoginCounters {
+  /** Users whose last good login is in memory. */
+  readonly remembered: number;
+  /** Logins that spared a hash, or got in during an outage. */
+  readonly hits: number;
+  /** Passwords that were not in memory. */
+  readonly misses: number;
+  /** Logins that were known as they came over the wire. */
+  readonly recalls: number;
+  /** Decisions that took too long and were given up. */
+  readonly overdue: number;
+  /** Hashes made anew. */
+  readonly upgrades: number;
+}
+
 /** What an explanation is made of on the way. */
 interface Explanation {
   readonly steps: { readonly passdb: string; readonly verdict: string }[];
@@ -123,15 +138,17 @@ export class PasswordAuthenticator implements Authenticator {
     this.#verdicts = new VerdictWriter({ passdbs: steps.map(({ passdb }) => passdb), areAppPasswordsRequired });
   }
 
-  /** Good logins remembered now, and how often that helped. */
-  get cacheCounters(): {
-    readonly size: number;
-    readonly hits: number;
-    readonly misses: number;
-    readonly recalls: number;
-  } {
+  /** Good logins remembered now and how often that helped, and what else was counted. */
+  get counters(): LoginCounters {
     const { size, hitCount, missCount } = this.#cache;
-    return { size, hits: hitCount, misses: missCount, recalls: this.#recalls.recallCount };
+    return {
+      remembered: size,
+      hits: hitCount,
+      misses: missCount,
+      recalls: this.#recalls.recallCount,
+      overdue: this.deadlineCount,
+      upgrades: this.#ports.upgrade?.upgradeCount ?? 0,
+    };
   }
 
   recall(initialResponse: string, context: LoginContext): Accepted | undefined {
@@ -236,7 +253,9 @@ export class PasswordAuthenticator implements Authenticator {
     if (explanation !== undefined && outcome.kind !== 'unavailable') explanation.fields = outcome.fields;
     const { isCached, appPassword } = check;
     const verdict = this.#verdicts.write(outcome, { attempt, isCached, appPassword: appPassword?.label });
-    if (verdict.kind === 'accepted') this.#remember(verdict, { attempt, login, lookups, check });
+    // Whoever only wants to know changes nothing.
+    if (verdict.kind === 'accepted' && explanation === undefined)
+      this.#remember(verdict, { attempt, login, lookups, check });
     return this.#close(attempt, verdict, password);
   }
 

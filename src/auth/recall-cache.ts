@@ -88,7 +88,8 @@ export class RecallCache {
     const { service, mechanism } = context;
     // What follows from the response needs no place of its own in the key.
     let parts = `${service.length}:${service}${mechanism.length}:${mechanism}`;
-    if (variables.length > 0) parts += joinParts(listValues(variables, { user: '', login: { typedName: '', context } }));
+    if (variables.length > 0)
+      parts += joinParts(listValues(variables, { user: '', login: { typedName: '', context } }));
     return hash('sha256', this.#secret + parts + initialResponse, 'base64');
   }
 }

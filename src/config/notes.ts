@@ -1,8 +1,11 @@
 /** What is allowed and yet worth a second look; `postern check` prints it. None of it keeps Postern from starting. */
-import type { Config } from './config.ts';
+import type { Config, PassdbConfig } from './config.ts';
 import { tellsDomainsApart } from './mail-readers.ts';
 
 const SERVICES = ['sasl', 'policy', 'lmtp', 'lookup', 'http'] as const;
+
+/** Actions that make a login good, whatever came before them. */
+const OPEN_DOORS: ReadonlySet<string> = new Set(['return-ok', 'continue-ok']);
 
 /** What a challenge mechanism can be proved with; the others take any stored password. */
 const STORED_FOR: ReadonlyMap<string, readonly string[]> = new Map(
@@ -61,6 +64,7 @@ function noteDatabases({ auth, passdbs, userdbs }: Config): string[] {
           `it has to be stored as ${stored.join(' or ')}`,
       );
   }
+  notes.push(...ordinary.flatMap(noteOpenDoors));
   const last = userdbs.at(-1);
   if (last?.driver === 'prefetch') {
     notes.push(
@@ -71,6 +75,19 @@ function noteDatabases({ auth, passdbs, userdbs }: Config): string[] {
     if (db.driver === 'static' && db.domains.length === 0) {
       notes.push(`[userdb ${db.name}] names no domains: mail comes only for those that another userdb knows`);
     }
+  }
+  return notes;
+}
+
+/** Dovecot takes these rules at their word, and so do we: a login then needs no password. */
+function noteOpenDoors({ name, rules }: PassdbConfig): string[] {
+  const { resultFailure, resultInternalfail } = rules;
+  const notes: string[] = [];
+  if (OPEN_DOORS.has(resultFailure)) {
+    notes.push(`[passdb ${name}] result_failure = ${resultFailure}: a wrong password and an unknown user are let in`);
+  }
+  if (OPEN_DOORS.has(resultInternalfail)) {
+    notes.push(`[passdb ${name}] result_internalfail = ${resultInternalfail}: everybody is let in while it is down`);
   }
   return notes;
 }

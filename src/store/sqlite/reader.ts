@@ -98,6 +98,8 @@ export class SqliteReader implements DirectorySource, Passdb {
     try {
       return this.#current()?.version.readToken();
     } catch {
+      // The next lookup must not take this look for a good one.
+      this.#checkedAt = Number.NEGATIVE_INFINITY;
       return undefined;
     }
   }

@@ -14,8 +14,8 @@ describe('PasswordAuthenticator’s memory of good logins', () => {
     const again = await login(BOB, 'secret');
     assert.ok(again.kind === 'accepted' && again.isCached);
     assert.deepEqual([hasher.verified.length, passdb.asked.length], [1, 2]);
-    const { size, hits, misses } = core.cacheCounters;
-    assert.deepEqual({ size, hits, misses }, { size: 1, hits: 1, misses: 1 });
+    const { remembered, hits, misses } = core.counters;
+    assert.deepEqual({ remembered, hits, misses }, { remembered: 1, hits: 1, misses: 1 });
   });
 
   it('asks the source again for a wrong password against a known login', async () => {
@@ -74,7 +74,7 @@ describe('PasswordAuthenticator’s memory of good logins', () => {
     await login('nobody@example.com', 'x');
     await login('off@example.com', 'secret');
     await login('far@example.com', 'secret');
-    assert.equal(core.cacheCounters.size, 0);
+    assert.equal(core.counters.remembered, 0);
   });
 });
 
@@ -96,7 +96,7 @@ describe('PasswordAuthenticator in an outage (DESIGN 1.2)', () => {
     const { login, passdb, clock, core } = createLoginScene();
     passdb.outage = 'gone';
     await login(BOB, 'secret');
-    assert.equal(core.cacheCounters.size, 0);
+    assert.equal(core.counters.remembered, 0);
     passdb.outage = undefined;
     await login(BOB, 'secret');
     passdb.outage = 'gone';

@@ -22,7 +22,7 @@ describe('PasswordAuthenticator.recall()', () => {
     assert.deepEqual(recall(BOB, 'secret'), RECALLED);
     assert.deepEqual(recall(BOB, 'secret'), RECALLED);
     assert.deepEqual([passdb.asked.length, hasher.verified.length], [1, 1]);
-    assert.equal(core.cacheCounters.recalls, 2);
+    assert.equal(core.counters.recalls, 2);
   });
 
   it('knows nobody before their first login', () => {

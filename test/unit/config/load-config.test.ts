@@ -346,6 +346,11 @@ describe('noteConfig()', () => {
     ['[auth]\nmechanisms = plain scram-sha-256\n', /scram-sha-256.*PLAIN or SCRAM-SHA-256$/],
     ['[auth]\nmechanisms = plain external\n', /external.*fails$/],
     ['[auth]\nmechanisms = plain anonymous\n', /anonymous.*send nothing$/],
+    ['[passdb local]\nresult_failure = return-ok\n', /^\[passdb local\] result_failure = return-ok: a wrong password/],
+    [
+      '[passdb local]\nresult_internalfail = continue-ok\n',
+      /result_internalfail.*everybody is let in while it is down/,
+    ],
     ['[userdb local]\n[userdb last]\ndriver = prefetch\n', /\[userdb last\].*prefetch/],
     ['[userdb local]\n[userdb x]\ndriver = static\n', /\[userdb x\].*domains/],
     ['[mail]\nsave_to_detail_mailbox = yes\nlda_mailbox_autocreate = yes\n', /strangers can create mailboxes/],

@@ -158,7 +158,7 @@ describe('SaslRequest', () => {
     const peer = connect();
     const { id, finish } = await proveScram(peer);
     const reply = await peer.read(id);
-    assert.match(reply, /^CONT\tdj[01]/);
+    assert.match(reply, /^CONT\tdj[0-3]/);
     assert.deepEqual(attempts(), []);
     peer.cont(id, finish(reply.slice(5)));
     assert.equal(await peer.read(id), 'OK\tuser=bob@example.com');
