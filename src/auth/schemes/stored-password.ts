@@ -30,12 +30,15 @@ export function parseStoredPassword(stored: string): StoredPassword | undefined 
   const encoding = ENCODINGS[encodingName?.toUpperCase() ?? ''];
   if (more.length > 0 || (encodingName !== undefined && encoding === undefined)) return undefined;
   const data = { encoding, text: stored.slice(end + 1) };
-  const scheme = isPlainMd5(name, data) ? findScheme('PLAIN-MD5') : findScheme(name);
+  if (name.toUpperCase() === AMBIGUOUS_NAME) return resolveMd5(data);
+  const scheme = findScheme(name);
   return scheme === undefined ? undefined : { scheme, ...data };
 }
 
-function isPlainMd5(name: string, data: EncodedData): boolean {
-  return name.toUpperCase() === AMBIGUOUS_NAME && decode(data)?.startsWith(MD5_CRYPT_START) !== true;
+function resolveMd5(data: EncodedData): StoredPassword | undefined {
+  const text = decode(data) ?? '';
+  const scheme = findScheme(text.startsWith(MD5_CRYPT_START) ? 'MD5-CRYPT' : 'PLAIN-MD5');
+  return scheme === undefined ? undefined : { scheme, encoding: undefined, text };
 }
 
 const HEX = /^(?:[0-9a-f]{2})*$/i;

@@ -134,7 +134,7 @@ const MATCHING: readonly (readonly [string, string])[] = [
   [SECRET, '{MD5}Xr4ilOzQ4PCOq3aQ0qbuaQ=='],
   // crypt(3) goes by the hash, whatever the label says; without one as well.
   [SECRET, '$1$QoHrR/ZW$XEzxCuW9jijY49AQFsGu51'],
-  [SECRET, `${SHA512_CRYPT}`],
+  [SECRET, SHA512_CRYPT],
   [SECRET, `{DES-CRYPT}${SHA512_CRYPT}`],
   [SECRET, `{SHA256-CRYPT}${SHA512_CRYPT}`],
   [SECRET, '{SHA512-CRYPT}$1$QoHrR/ZW$XEzxCuW9jijY49AQFsGu51'],
