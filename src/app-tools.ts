@@ -4,10 +4,12 @@ import { createInquiry } from './app-login.ts';
 import { HashPool } from './auth/hash-pool.ts';
 import { createSystemIds, driverReaders } from './app-readers.ts';
 import { createHasher, createMailRoots, createUsers, databasePath, type Users } from './app-users.ts';
+import { listSchemes } from './auth/schemes/scheme.ts';
+import { findWeakness } from './auth/schemes/stored-work.ts';
 import { describeHash } from './auth/schemes/hash-facts.ts';
 import type { AcceptMailRoots } from './cli/mailbox.ts';
 import type { ListDomains } from './cli/postfix.ts';
-import type { WithHasher } from './cli/pw.ts';
+import type { SchemeFacts, WithHasher } from './cli/pw.ts';
 import type { SurveyedPassdb } from './cli/password-survey.ts';
 import type { CliTools, NewToken } from './cli/tools.ts';
 import type { Config } from './config/load-config.ts';
@@ -124,6 +126,9 @@ function listStored(config: Config, tools: CliTools): string[] {
 export function createHasherLoan(openLog: () => Logger): WithHasher {
   return (use) => lend(new HashPool({ defaultScheme: NEW_PASSWORD_SCHEME, logger: openLog() }), use);
 }
+
+/** What `postern pw` says about schemes. */
+export const schemeFacts: SchemeFacts = { schemes: listSchemes(), findWeakness };
 
 /** Remembers the mail roots as they are mounted now (RULES 8). */
 export function createMailRootsAcceptance(openLog: () => Logger): AcceptMailRoots {

@@ -5,7 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLoginTools } from './app-login-tools.ts';
-import { createCliTools, createDomainList, createHasherLoan, createMailRootsAcceptance } from './app-tools.ts';
+import {
+  createCliTools,
+  createDomainList,
+  createHasherLoan,
+  createMailRootsAcceptance,
+  schemeFacts,
+} from './app-tools.ts';
 import type { App } from './app.ts';
 import { accountVerb } from './cli/account.ts';
 import { aliasVerb } from './cli/alias.ts';
@@ -66,7 +72,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     authVerbs([authTestVerb(logins), authLookupVerb(logins), authPenaltiesVerb(askControl)]),
     userVerb(tools),
     mailboxVerb(createMailRootsAcceptance(openVerbLog)),
-    pwVerb(createHasherLoan(openVerbLog)),
+    pwVerb(createHasherLoan(openVerbLog), schemeFacts),
     postfixVerb(listDomains),
   ],
   terminal,

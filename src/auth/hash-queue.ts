@@ -1,7 +1,8 @@
 /**
  * Who waits for a hash worker, and whose turn it is. Three lanes: `known` pairs of user and network have room of their
  * own and at least every second turn, `penalised` ones come after everybody else and make room for others when it gets
- * full, yet get a turn now and then, so that nobody waits for ever (RULES 39). Everything here takes constant time.
+ * full, yet get a turn now and then, so that nobody waits for ever (RULES 39). In a lane those come first that came
+ * first, but light ones pass heavy ones that have to wait for memory. Everything here takes constant time.
  */
 import type { HashPriority } from './hasher.ts';
 
@@ -23,12 +24,17 @@ const KNOWN_FIRST: readonly HashPriority[] = ['known', 'usual', 'penalised'];
 const USUAL_FIRST: readonly HashPriority[] = ['usual', 'known', 'penalised'];
 const PENALISED_FIRST: readonly HashPriority[] = ['penalised', 'usual', 'known'];
 
+export interface HashQueueOptions<T> {
+  /** Room for the usual and the penalised; the known have half as much on top. */
+  readonly limit: number;
+  /** What of it the penalised may have. */
+  readonly penalisedLimit?: number | undefined;
+  /** Who may have to wait for memory. */
+  readonly isHeavy: (item: T) => boolean;
+}
+
 export class HashQueue<T> {
-  readonly #lanes: Readonly<Record<HashPriority, Lane<T>>> = {
-    known: new Lane('known'),
-    usual: new Lane('usual'),
-    penalised: new Lane('penalised'),
-  };
+  readonly #lanes: Readonly<Record<HashPriority, Lane<T>>>;
   /** Room for the usual and the penalised together. */
   readonly #limit: number;
   /** Room for the known, on top. */
@@ -37,7 +43,12 @@ export class HashQueue<T> {
   readonly #penalisedLimit: number;
   #turn = 0;
 
-  constructor(limit: number, penalisedLimit = limit) {
+  constructor({ limit, penalisedLimit = limit, isHeavy }: HashQueueOptions<T>) {
+    this.#lanes = {
+      known: new Lane('known', isHeavy),
+      usual: new Lane('usual', isHeavy),
+      penalised: new Lane('penalised', isHeavy),
+    };
     this.#limit = limit;
     this.#penalisedLimit = penalisedLimit;
     this.#knownLimit = Math.ceil(limit / 2);
@@ -67,15 +78,13 @@ export class HashQueue<T> {
     return hasRoom || dropped !== undefined ? { added: usual.add(item), dropped } : undefined;
   }
 
-  /** Takes the next one that `mayRun`; only the first of each lane is asked about. */
+  /** Takes the next one that `mayRun`; only the first light and the first heavy one of each lane are asked about. */
   take(mayRun: (item: T) => boolean): T | undefined {
     for (const name of this.#order()) {
-      const lane = this.#lanes[name];
-      const first = lane.first;
-      if (first === undefined || !mayRun(first.item)) continue;
-      lane.remove(first);
+      const taken = this.#lanes[name].take(mayRun);
+      if (taken === undefined) continue;
       this.#turn += 1;
-      return first.item;
+      return taken.item;
     }
     return undefined;
   }
@@ -99,60 +108,98 @@ export class HashQueue<T> {
 class Node<T> implements Waiting<T> {
   readonly item: T;
   readonly lane: HashPriority;
+  /** The list it stands in; undefined once it has left. */
+  list: List<T> | undefined;
+  /** Grows with each one that comes. */
+  readonly order: number;
   previous: Node<T> | undefined;
   next: Node<T> | undefined;
-  isIn = true;
 
-  constructor(item: T, lane: HashPriority) {
+  constructor(item: T, { lane, order }: { readonly lane: HashPriority; readonly order: number }) {
     this.item = item;
     this.lane = lane;
+    this.order = order;
   }
 }
 
-/** A list with two ends; each node knows its neighbours, so that one in the middle leaves at once. */
+/** The light and the heavy ones of one priority. */
 class Lane<T> {
   readonly #name: HashPriority;
-  #first: Node<T> | undefined;
-  #last: Node<T> | undefined;
-  size = 0;
+  readonly #isHeavy: (item: T) => boolean;
+  readonly #light = new List<T>();
+  readonly #heavy = new List<T>();
+  #lastOrder = 0;
 
-  constructor(name: HashPriority) {
+  constructor(name: HashPriority, isHeavy: (item: T) => boolean) {
     this.#name = name;
+    this.#isHeavy = isHeavy;
   }
 
-  get first(): Node<T> | undefined {
-    return this.#first;
+  get size(): number {
+    return this.#light.size + this.#heavy.size;
   }
 
   add(item: T): Node<T> {
-    const node = new Node(item, this.#name);
-    node.previous = this.#last;
-    if (this.#last === undefined) this.#first = node;
-    else this.#last.next = node;
-    this.#last = node;
-    this.size += 1;
+    this.#lastOrder += 1;
+    const node = new Node(item, { lane: this.#name, order: this.#lastOrder });
+    (this.#isHeavy(item) ? this.#heavy : this.#light).add(node);
     return node;
   }
 
   remove(node: Node<T>): void {
-    if (!node.isIn) return;
-    node.isIn = false;
-    if (node.previous === undefined) this.#first = node.next;
-    else node.previous.next = node.next;
-    if (node.next === undefined) this.#last = node.previous;
-    else node.next.previous = node.previous;
-    this.size -= 1;
+    node.list?.remove(node);
+  }
+
+  take(mayRun: (item: T) => boolean): Node<T> | undefined {
+    const [light, heavy] = [this.#light.first, this.#heavy.first];
+    const isHeavyFirst = heavy !== undefined && (light === undefined || heavy.order < light.order);
+    for (const node of isHeavyFirst ? [heavy, light] : [light, heavy]) {
+      if (node === undefined || !mayRun(node.item)) continue;
+      this.remove(node);
+      return node;
+    }
+    return undefined;
   }
 
   takeLast(): T | undefined {
-    const last = this.#last;
+    const [light, heavy] = [this.#light.last, this.#heavy.last];
+    const last = (heavy?.order ?? 0) > (light?.order ?? 0) ? heavy : light;
     if (last !== undefined) this.remove(last);
     return last?.item;
   }
 
   clear(): T[] {
+    return [...this.#light.clear(), ...this.#heavy.clear()];
+  }
+}
+
+/** A list with two ends; each node knows its neighbours, so that one in the middle leaves at once. */
+class List<T> {
+  first: Node<T> | undefined;
+  last: Node<T> | undefined;
+  size = 0;
+
+  add(node: Node<T>): void {
+    node.list = this;
+    node.previous = this.last;
+    if (this.last === undefined) this.first = node;
+    else this.last.next = node;
+    this.last = node;
+    this.size += 1;
+  }
+
+  remove(node: Node<T>): void {
+    node.list = undefined;
+    if (node.previous === undefined) this.first = node.next;
+    else node.previous.next = node.next;
+    if (node.next === undefined) this.last = node.previous;
+    else node.next.previous = node.previous;
+    this.size -= 1;
+  }
+
+  clear(): T[] {
     const items: T[] = [];
-    for (let node = this.#first; node !== undefined; node = this.#first) {
+    for (let node = this.first; node !== undefined; node = this.first) {
       items.push(node.item);
       this.remove(node);
     }

@@ -98,7 +98,11 @@ export class HashWorkers {
 
   constructor(options: HashWorkersOptions) {
     this.#options = options;
-    this.#queue = new HashQueue(options.maxQueued, options.maxPenalised);
+    this.#queue = new HashQueue({
+      limit: options.maxQueued,
+      penalisedLimit: options.maxPenalised,
+      isHeavy: ({ memoryKib }) => memoryKib > 0,
+    });
   }
 
   /** Jobs that wait for a worker now. */
