@@ -79,7 +79,7 @@ describe('HashQueue', () => {
   });
 
   it('gives the penalised no more places than they may have, and tells the others from them (RULES 39)', () => {
-    const queue = new HashQueue<string>(10, 3);
+    const queue = createQueue(10, 3);
     fill(queue, { penalised: 3, usual: 2, known: 1 });
     assert.equal(queue.add('p', 'penalised'), undefined);
     assert.deepEqual([queue.size, queue.urgentSize], [6, 3]);
