@@ -6,7 +6,7 @@ import type { Config, PassdbConfig, UserdbConfig } from './config/config.ts';
 import type { Passdb, PassdbQuery } from './auth/passdb.ts';
 import { matchesPattern } from './core/modify.ts';
 import type { Logger } from './core/logger.ts';
-import { ABSENT, unavailable, type Lookup } from './core/outcome.ts';
+import { ABSENT, type Lookup } from './core/outcome.ts';
 import { createSystemIds, driverReaders } from './app-readers.ts';
 import type { DirectorySource } from './directory/source.ts';
 import type { SystemIds } from './directory/userdb-fields.ts';
@@ -16,6 +16,10 @@ import { PasswdFilePassdb } from './store/passwd-file/passdb.ts';
 import { PasswdFile } from './store/passwd-file/passwd-file.ts';
 import { PasswdFileUserdb } from './store/passwd-file/userdb.ts';
 import { PrefetchUserdb } from './store/prefetch/userdb.ts';
+import type { SqlEngine } from './store/sql/engine.ts';
+import { SqlPassdb } from './store/sql/passdb.ts';
+import { SqliteEngine } from './store/sql/sqlite-engine.ts';
+import { SqlUserdb } from './store/sql/userdb.ts';
 import type { SqliteReader } from './store/sqlite/reader.ts';
 import { StaticPassdb } from './store/static/passdb.ts';
 import { StaticUserdb } from './store/static/userdb.ts';
@@ -30,6 +34,8 @@ export interface Databases {
   readonly files: () => readonly PasswdFile[];
   /** What is wrong with them, in sentences for an administrator. */
   readonly examine: () => Promise<readonly string[]>;
+  /** Ends what belongs to foreign databases. */
+  readonly close: () => void;
 }
 
 /** `embedded` is the database of the driver sqlite. */
@@ -42,6 +48,7 @@ class DatabaseBuilder {
   readonly #ids: SystemIds = createSystemIds();
   readonly #sets = new Map<string, PasswdFileSet>();
   readonly #denyFiles = new Map<string, PasswdFile>();
+  readonly #engines = new Map<string, SqlEngine>();
 
   constructor(ports: { readonly embedded: SqliteReader; readonly logger: Logger }) {
     this.#ports = ports;
@@ -55,7 +62,14 @@ class DatabaseBuilder {
       ...[...this.#sets.values()].flatMap((set) => set.files),
       ...this.#denyFiles.values(),
     ];
-    return { passdbs, userdbs, files, examine: () => examineFiles(files()) };
+    const examine = async (): Promise<string[]> => [
+      ...(await examineFiles(files())),
+      ...(await examineQueries(config, [...passdbs, ...userdbs])),
+    ];
+    const close = (): void => {
+      for (const engine of this.#engines.values()) engine.close();
+    };
+    return { passdbs, userdbs, files, examine, close };
   }
 
   #makePassdb(db: PassdbConfig): Passdb {
@@ -72,8 +86,8 @@ class DatabaseBuilder {
       case 'deny':
         return new DenyFile({ ...common, file: this.#openDenyFile(db) });
       case 'sql': {
-        const answer = Promise.resolve(unavailable(`driver ${db.driver} is not there yet`));
-        return { name, find: () => answer, readVersion: () => undefined };
+        const { passwordQuery, defaultScheme } = db;
+        return new SqlPassdb({ ...common, engine: this.#openEngine(db), passwordQuery, defaultScheme });
       }
     }
   }
@@ -91,8 +105,11 @@ class DatabaseBuilder {
         const proof = db.allowAllUsers ? undefined : proveExistence;
         return new StaticUserdb({ ...common, fields: db.fields, domains: db.domains, proveExistence: proof });
       }
+      case 'sql': {
+        const { userQuery, iterateQuery, domainQuery } = db;
+        return new SqlUserdb({ ...common, engine: this.#openEngine(db), userQuery, iterateQuery, domainQuery });
+      }
       case 'prefetch':
-      case 'sql':
         return new PrefetchUserdb(common);
     }
   }
@@ -107,6 +124,12 @@ class DatabaseBuilder {
     const file = this.#denyFiles.get(path) ?? new PasswdFile({ ...this.#fileOptions(name, path), isBlockList: true });
     this.#denyFiles.set(path, file);
     return file;
+  }
+
+  #openEngine({ path }: { readonly path: string }): SqlEngine {
+    const engine = this.#engines.get(path) ?? new SqliteEngine({ path, logger: this.#ports.logger });
+    this.#engines.set(path, engine);
+    return engine;
   }
 
   #fileOptions(name: string, path: string) {
@@ -147,6 +170,16 @@ function passesFilter(name: string, patterns: readonly string[]): boolean {
   if (patterns.some((pattern) => pattern.startsWith('!') && matchesPattern(name, pattern.slice(1)))) return false;
   const wanted = patterns.filter((pattern) => !pattern.startsWith('!'));
   return wanted.length === 0 || wanted.some((pattern) => matchesPattern(name, pattern));
+}
+
+/** Each fault once: a file that is gone is the same to all who name it. */
+async function examineQueries(config: Config, databases: readonly unknown[]): Promise<string[]> {
+  const paths = [...config.passdbs, ...config.userdbs].map((db) => (db.driver === 'sql' ? db.path : ''));
+  const reports = databases.map(async (database, i) => {
+    const isSql = database instanceof SqlPassdb || database instanceof SqlUserdb;
+    return isSql ? (await database.examine()).map((fault) => `${paths[i]}: ${fault}`) : [];
+  });
+  return [...new Set((await Promise.all(reports)).flat())];
 }
 
 async function examineFiles(files: readonly PasswdFile[]): Promise<string[]> {

@@ -65,7 +65,8 @@ export interface Users {
 export function createUsers(config: Config, logger: Logger): Users {
   const path = databasePath(config);
   const database = new SqliteReader({ name: 'local', path, logger });
-  const { passdbs, userdbs, files, examine } = createDatabases(config, { embedded: database, logger });
+  const databases = createDatabases(config, { embedded: database, logger });
+  const { passdbs, userdbs, files, examine } = databases;
   const source = new SourceChain(userdbs);
   const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
   return {
@@ -89,7 +90,10 @@ export function createUsers(config: Config, logger: Logger): Users {
         logger.error('store.fault', { path, err: error }, 'Cannot use the embedded database');
       }
     },
-    close: () => database.close(),
+    close: () => {
+      database.close();
+      databases.close();
+    },
   };
 }
 
