@@ -164,7 +164,7 @@ async function measure(site: BenchSite, form: Form, samples: readonly Sample[]):
   const logins = [...warmUp, ...samples.map(({ login }) => login)];
   const result = await runLoad({
     path: site.socket('auth'),
-    dialogue: { kind: 'sasl', mechanism: form.mechanism, logins, origin: 'many networks' },
+    dialogue: { kind: 'sasl', mechanism: form.mechanism, logins, origin: 'many networks', isForgetful: true },
     connections: form.connections,
     limit: { kind: 'requests', count: logins.length },
   });

@@ -19,6 +19,8 @@ export interface SaslSettings {
   readonly logins: readonly Login[];
   /** All from one client, or each from a network of its own, so that nobody's failures slow another. */
   readonly origin: 'one client' | 'many networks';
+  /** SCRAM clients derive their keys anew each time, so that what they do between two messages tells nobody apart. */
+  readonly isForgetful?: boolean;
 }
 
 const SERVER = '192.0.2.1';
@@ -26,7 +28,7 @@ const CLIENT = '198.51.100.7';
 
 /** `connection` is a number that no other connection of this run has. */
 export function createSaslDialogue(settings: SaslSettings, connection: number): Dialogue {
-  const { mechanism, logins, origin } = settings;
+  const { mechanism, logins, origin, isForgetful = false } = settings;
   const begin = BEGINNINGS[mechanism];
   return {
     // Dovecot refuses a process id that another connection has.
@@ -38,13 +40,14 @@ export function createSaslDialogue(settings: SaslSettings, connection: number): 
       const id = serial + 1;
       const client = origin === 'one client' ? CLIENT : `10.${(serial >> 8) & 255}.${serial & 255}.7`;
       const parameters = `service=smtp\tnologin\tfinal-resp-ok\tlip=${SERVER}\trip=${client}\tsecured`;
-      return begin(login, { id, command: `AUTH\t${id}\t${mechanism}\t${parameters}` });
+      return begin(login, { id, isForgetful, command: `AUTH\t${id}\t${mechanism}\t${parameters}` });
     },
   };
 }
 
 interface Beginning {
   readonly id: number;
+  readonly isForgetful: boolean;
   /** Without the initial response. */
   readonly command: string;
 }
@@ -66,12 +69,15 @@ const BEGINNINGS: Readonly<Record<SaslSettings['mechanism'], (login: Login, begi
       replies: [`${login.expected}\t${id}\t`],
     },
   ],
-  'SCRAM-SHA-256': (login, { id, command }) => {
+  'SCRAM-SHA-256': (login, { id, isForgetful, command }) => {
     const bare = `n=${login.user},r=nonce${id}`;
     return [
       { send: `${command}\tresp=${encode(`n,,${bare}`)}\n`, replies: [`CONT\t${id}\t`] },
       {
-        send: (reply) => `CONT\t${id}\t${encode(proveScram(login.password, bare, decodeContinuation(reply)))}\n`,
+        send: (reply) => {
+          if (isForgetful) saltedPasswords.clear();
+          return `CONT\t${id}\t${encode(proveScram(login.password, bare, decodeContinuation(reply)))}\n`;
+        },
         replies: [`${login.expected}\t${id}\t`],
       },
     ];
