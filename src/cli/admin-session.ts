@@ -78,5 +78,7 @@ function reportFault(error: unknown, { context, config }: { context: CliContext;
     const text = `Cannot open the database in ${config.postern.stateDir}: make it with "postern init" or "postern domain add"`;
     return fail(context, { code: EXIT.configuration, text });
   }
+  // A value that cannot be, such as a password longer than its scheme holds: trying again would not help.
+  if (error instanceof RangeError) return fail(context, { code: EXIT.dataError, text: error.message });
   fail(context, { code: EXIT.temporary, text: `Cannot use the database: ${describeError(error)}` });
 }

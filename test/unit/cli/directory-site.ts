@@ -58,7 +58,11 @@ const TOOLS: CliTools = {
       close: () => source.close(),
     };
   },
-  hashPassword: (_config, password) => Promise.resolve(`{PLAIN}${password.toString()}`),
+  // As with bcrypt: the real one rejects a password that its scheme cannot hold.
+  hashPassword: (_config, password) =>
+    password.length > 72
+      ? Promise.reject(new RangeError('Cannot hash the password: too long'))
+      : Promise.resolve(`{PLAIN}${password.toString()}`),
   describeHash,
   readUsersFile: (path, options) => {
     const ids = { findUid: () => 5000, findGid: () => 5000 };

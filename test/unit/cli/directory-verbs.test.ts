@@ -85,6 +85,21 @@ describe('postern domain', () => {
 });
 
 describe('postern account', () => {
+  it('ends with 65, and changes nothing, for a password that the scheme cannot hold', async (t) => {
+    const site = await makeFilled(t);
+    const input = `${'x'.repeat(73)}\n`;
+    for (const args of [
+      ['account', 'password', 'bob@d.test', '--password-file', '-'],
+      ['account', 'add', 'long@d.test', '--password-file', '-'],
+    ]) {
+      const { code, err } = await site.run(args, { input });
+      assert.equal(code, 65);
+      assert.equal(err, 'postern: Cannot hash the password: too long\n');
+    }
+    assert.equal(storedPassword(site, 'bob@d.test'), '{PLAIN}secret');
+    assert.equal((await site.run(['account', 'show', 'long@d.test'])).code, 67);
+  });
+
   it('takes a password from standard input, a file, the terminal or chance, and shows none of them', async (t) => {
     const site = await makeFilled(t);
     assert.equal(storedPassword(site, 'bob@d.test'), '{PLAIN}secret');
