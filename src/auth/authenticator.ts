@@ -277,7 +277,7 @@ export class PasswordAuthenticator implements Authenticator {
     if (comparedEntry !== undefined) this.#ports.upgrade?.consider(comparedEntry, login.password);
     const { entries } = lookups;
     // Whoever acts as somebody else, or was let in by memory or by no entry at all, is looked at every time.
-    if (login.initialResponse === undefined || verdict.masterUser !== undefined) return;
+    if (!login.initialResponse || verdict.masterUser !== undefined) return;
     if (lookups.outage !== undefined || entries.length === 0) return;
     const { networks } = this.#checks;
     const lists = [...entries, ...(appPassword === undefined ? [] : [appPassword])].map(({ allowNets }) => allowNets);

@@ -58,6 +58,8 @@ export class SaslRequest {
   #pending: PendingProof | undefined;
   /** Ends the wait of a held failure. */
   #release: () => void = () => undefined;
+  /** Responses taken so far, the initial one included. */
+  #takenCount = 0;
 
   constructor(
     { command, context }: { readonly command: AuthCommand; readonly context: LoginContext },
@@ -80,6 +82,7 @@ export class SaslRequest {
 
   /** Takes the client's next response; undefined only at the start, when it sent none. To be called on its turn only. */
   take(response: Buffer | undefined): void {
+    this.#takenCount += 1;
     this.#arrivedAt = performance.now();
     if (this.#state === 'confirming') this.#confirm(response);
     else this.#play(() => this.#exchange.next(response));
@@ -141,7 +144,9 @@ export class SaslRequest {
     this.#typedName = login.username;
     const { initialResponse } = this.command;
     // Only a whole message in one line can be known again the next time.
-    const isWhole = this.#context.mechanism === 'PLAIN' && initialResponse !== undefined;
+    // A login that came with CONT has nothing to do with the response of AUTH, which was empty: remembered under that, it
+    // would let in whoever sends an empty one.
+    const isWhole = this.#context.mechanism === 'PLAIN' && this.#takenCount === 1 && Boolean(initialResponse);
     this.#decide(() => this.#host.authenticator.verify(isWhole ? { ...login, initialResponse } : login, this.#context));
   }
 

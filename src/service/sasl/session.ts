@@ -177,7 +177,7 @@ export class SaslSession implements Session {
   /** Answers a PLAIN login that was good lately and surely still is, before anything is built for it. */
   #recall(command: AuthCommand, context: LoginContext): boolean {
     const { initialResponse, id } = command;
-    if (context.mechanism !== 'PLAIN' || initialResponse === undefined) return false;
+    if (context.mechanism !== 'PLAIN' || initialResponse === undefined || initialResponse === '') return false;
     const { authenticator, counters, logger } = this.#options;
     const outcome = authenticator.recall(initialResponse, context);
     if (outcome === undefined) return false;
