@@ -64,10 +64,10 @@ export class RecallCache {
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
     const { login, versions, expiresAt } = kept;
-    if (expiresAt <= this.#options.clock.now() || !areCurrent(versions)) {
-      this.#kept.delete(key);
-      return undefined;
-    }
+    const state = expiresAt <= this.#options.clock.now() ? 'changed' : compareVersions(versions);
+    // A passdb that has to look first may find that nothing has changed: the entry waits for that.
+    if (state === 'changed') this.#kept.delete(key);
+    if (state !== 'same') return undefined;
     return login.networks.every((network) => network.contains(context.remoteAddress)) ? login : undefined;
   }
 
@@ -94,7 +94,10 @@ export class RecallCache {
   }
 }
 
-function areCurrent(versions: readonly AskedVersion[]): boolean {
-  for (const { step, version } of versions) if (step.passdb.readVersion() !== version) return false;
-  return true;
+function compareVersions(versions: readonly AskedVersion[]): 'same' | 'changed' | 'unknown' {
+  for (const { step, version } of versions) {
+    const current = step.passdb.readVersion();
+    if (current !== version) return current === undefined ? 'unknown' : 'changed';
+  }
+  return 'same';
 }

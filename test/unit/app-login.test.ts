@@ -161,6 +161,27 @@ describe('createAuthenticator() with the embedded database', () => {
   });
 });
 
+describe('createAuthenticator() with a users file', () => {
+  it('recalls a login, and lets a changed file bite within a second (DESIGN 1.6)', async (t) => {
+    const text = '[passdb old]\ndriver = passwd-file\npath = FOLDER/old\n';
+    const { login, isRecalled, folder } = await openSite(t, text, { old: `${BOB}:{PLAIN}old::::::\n` });
+    // The file is read at the first login, and only the second one knows what it stands on.
+    for (let i = 0; i < 2; i++) assert.equal(sayWhy(await login(BOB, 'old')), 'accepted');
+    assert.ok(isRecalled(BOB, 'old'));
+    writeFileSync(join(folder, 'new'), `${BOB}:{PLAIN}changed::::::\n`);
+    renameSync(join(folder, 'new'), join(folder, 'old'));
+    const changedAt = performance.now();
+    const getsIn = async (): Promise<boolean> =>
+      isRecalled(BOB, 'old') || sayWhy(await login(BOB, 'old')) === 'accepted';
+    while (await getsIn()) {
+      // A tenth of the second is for a machine that is busy with something else.
+      assert.ok(performance.now() - changedAt < 1100);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.equal(sayWhy(await login(BOB, 'changed')), 'accepted');
+  });
+});
+
 describe('createAuthenticator() by the sections of the configuration', () => {
   const CHAIN = `auth_master_user_separator = *
 default_domain = example.com

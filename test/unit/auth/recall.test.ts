@@ -6,7 +6,15 @@ import { stepOf } from '../../support/login-core.ts';
 import { BOB, createLoginScene, sayWhy, type LoginScene } from '../../support/login-scene.ts';
 import { MemoryPassdb } from '../../support/memory-passdb.ts';
 
-const RECALLED = Object.freeze({ kind: 'accepted', user: BOB, isCached: true, passdb: 'local' });
+const RECALLED = {
+  kind: 'accepted',
+  user: BOB,
+  isCached: true,
+  passdb: 'local',
+  masterUser: undefined,
+  appPassword: undefined,
+  isAnonymous: undefined,
+};
 
 /** Bob has logged in, and the passdb says that nothing has changed since. */
 async function setUp(options: Parameters<typeof createLoginScene>[0] = {}): Promise<LoginScene> {
@@ -77,8 +85,14 @@ describe('PasswordAuthenticator.recall()', () => {
     assert.equal(recall(BOB, 'secret'), undefined);
     await login(BOB, 'secret');
     assert.deepEqual(recall(BOB, 'secret'), RECALLED);
+  });
+
+  it('waits for a passdb that has to look whether anything has changed', async () => {
+    const { recall, passdb } = await setUp();
     passdb.version = undefined;
     assert.equal(recall(BOB, 'secret'), undefined);
+    passdb.version = 1;
+    assert.deepEqual(recall(BOB, 'secret'), RECALLED);
   });
 
   it('says nothing while a passdb does not know its version', async () => {
