@@ -41,6 +41,8 @@ export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash'
           if (more > 0) terminal.err(`and ${more} accounts more\n`);
           for (const line of [...survey.faults, ...survey.warnings]) terminal.err(`${line}\n`);
           terminal.out(`${count} ${count === 1 ? 'account' : 'accounts'}\n`);
+          const { cannotList } = users.source;
+          if (cannotList !== undefined) terminal.out(`note: not all accounts were looked at: ${cannotList}\n`);
           for (const line of survey.counts) terminal.out(`${line}\n`);
           // A warning is no fault: scripts go by the exit code.
           if (fileFaults.length + faults.length + survey.faults.length > 0) context.exit(EXIT.dataError);
