@@ -4,12 +4,15 @@
  */
 import type { Config, PassdbConfig, UserdbConfig } from './config/config.ts';
 import type { Passdb, PassdbQuery } from './auth/passdb.ts';
+import { normalizeLogin } from './core/address.ts';
 import { matchesPattern } from './core/modify.ts';
 import type { Logger } from './core/logger.ts';
 import { ABSENT, type Lookup } from './core/outcome.ts';
 import { createSystemIds, driverReaders } from './app-readers.ts';
+import type { UserdbStep } from './directory/chain.ts';
 import type { DirectorySource } from './directory/source.ts';
 import type { SystemIds } from './directory/userdb-fields.ts';
+import { NameKey } from './store/name-key.ts';
 import { DenyFile } from './store/passwd-file/deny-file.ts';
 import { PasswdFileSet } from './store/passwd-file/file-set.ts';
 import { PasswdFilePassdb } from './store/passwd-file/passdb.ts';
@@ -24,12 +27,16 @@ import type { SqliteReader } from './store/sqlite/reader.ts';
 import { StaticPassdb } from './store/static/passdb.ts';
 import { StaticUserdb } from './store/static/userdb.ts';
 
+/** The name as it is. */
+const WHOLE = '%u';
 const LOAD_WORKER_URL = new URL('./app-load-worker.js', import.meta.url);
 
 export interface Databases {
   /** One for each section, in the order of the configuration. */
   readonly passdbs: readonly Passdb[];
-  readonly userdbs: readonly DirectorySource[];
+  readonly userdbs: readonly UserdbStep[];
+  /** What the fields of a section may name. */
+  readonly ids: SystemIds;
   /** Users files that were read or are named by a section. */
   readonly files: () => readonly PasswdFile[];
   /** What is wrong with them, in sentences for an administrator. */
@@ -57,19 +64,19 @@ class DatabaseBuilder {
   build(config: Config): Databases {
     const passdbs = config.passdbs.map((db) => this.#makePassdb(db));
     const proveExistence = createProof(config.passdbs, passdbs);
-    const userdbs = config.userdbs.map((db) => this.#makeUserdb(db, proveExistence));
+    const userdbs = config.userdbs.map((db) => ({ source: this.#makeUserdb(db, proveExistence), rules: db.rules }));
     const files = (): PasswdFile[] => [
       ...[...this.#sets.values()].flatMap((set) => set.files),
       ...this.#denyFiles.values(),
     ];
     const examine = async (): Promise<string[]> => [
       ...(await examineFiles(files())),
-      ...(await examineQueries(config, [...passdbs, ...userdbs])),
+      ...(await examineQueries(config, [...passdbs, ...userdbs.map(({ source }) => source)])),
     ];
     const close = (): void => {
       for (const engine of this.#engines.values()) engine.close();
     };
-    return { passdbs, userdbs, files, examine, close };
+    return { passdbs, userdbs, ids: this.#ids, files, examine, close };
   }
 
   #makePassdb(db: PassdbConfig): Passdb {
@@ -78,7 +85,7 @@ class DatabaseBuilder {
     const common = { name, usernameFormat, readers: driverReaders, logger: this.#ports.logger };
     switch (db.driver) {
       case 'sqlite':
-        return this.#ports.embedded;
+        return usernameFormat === WHOLE ? this.#ports.embedded : askPassdbFor(this.#ports.embedded, usernameFormat);
       case 'passwd-file':
         return new PasswdFilePassdb({ ...common, files: this.#openSet(db), defaultScheme: db.defaultScheme });
       case 'static':
@@ -98,7 +105,7 @@ class DatabaseBuilder {
     const common = { name, usernameFormat, ids: this.#ids, readers: driverReaders, logger: this.#ports.logger };
     switch (db.driver) {
       case 'sqlite':
-        return this.#ports.embedded;
+        return usernameFormat === WHOLE ? this.#ports.embedded : askUserdbFor(this.#ports.embedded, usernameFormat);
       case 'passwd-file':
         return new PasswdFileUserdb({ ...common, files: this.#openSet(db) });
       case 'static': {
@@ -136,6 +143,29 @@ class DatabaseBuilder {
     const { logger } = this.#ports;
     return { name, path, ids: this.#ids, readers: driverReaders, workerUrl: LOAD_WORKER_URL, logger };
   }
+}
+
+/** Asks the embedded database for what a section's format makes of a name; its answers carry the account's own name. */
+function askPassdbFor(passdb: Passdb, format: string): Passdb {
+  const key = new NameKey(format);
+  return {
+    name: passdb.name,
+    readVersion: () => passdb.readVersion(),
+    requiresAppPassword: (domain) => passdb.requiresAppPassword?.(domain) ?? false,
+    find: (query) => passdb.find({ ...query, username: key.of({ user: query.username, login: query }) }),
+  };
+}
+
+function askUserdbFor(source: DirectorySource, format: string): DirectorySource {
+  const key = new NameKey(format);
+  return {
+    name: source.name,
+    findDomain: (name) => source.findDomain(name),
+    findAccount: (address) => source.findAccount(normalizeLogin(key.of({ user: address }))),
+    findAlias: (address) => source.findAlias(address),
+    findSenders: (address) => source.findSenders(address),
+    accounts: () => source.accounts(),
+  };
 }
 
 type Proof = (address: string) => Promise<Lookup<unknown>>;

@@ -66,8 +66,8 @@ export function createUsers(config: Config, logger: Logger): Users {
   const path = databasePath(config);
   const database = new SqliteReader({ name: 'local', path, logger });
   const databases = createDatabases(config, { embedded: database, logger });
-  const { passdbs, userdbs, files, examine } = databases;
-  const source = new SourceChain(userdbs);
+  const { passdbs, userdbs, ids, files, examine } = databases;
+  const source = new SourceChain(userdbs, ids);
   const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
   return {
     directory: new Resolver({
@@ -80,7 +80,12 @@ export function createUsers(config: Config, logger: Logger): Users {
     files,
     examine,
     secrets: new SecretFile({ path: join(config.postern.stateDir, SECRETS), logger }),
-    isHealthy: async () => (await source.findDomain('localhost')).kind !== 'unavailable',
+    // A directory without domains of its own can still tell whether somebody exists.
+    isHealthy: async () => {
+      const { knowsDomains } = source;
+      const answer = knowsDomains ? await source.findDomain('localhost') : await source.findAccount('root@localhost');
+      return answer.kind !== 'unavailable';
+    },
     migrate: () => {
       if (!usesDatabase) return;
       try {

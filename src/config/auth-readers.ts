@@ -9,7 +9,7 @@ import { createReader, type Reader } from './reader.ts';
 import { choice, path, readOrThrow, text } from './readers.ts';
 
 /** What templates of a passdb may use, and those of a userdb: mail and the tables know of no login. */
-type Variables = typeof LOGIN_VARIABLES | typeof ACCOUNT_VARIABLES;
+type Variables = readonly (typeof LOGIN_VARIABLES)[number][];
 
 /** The home is known when mail comes, and these are expanded only then. */
 const DEFERRED_FIELDS: ReadonlySet<string> = new Set(['mail', 'mail_location', 'userdb_mail', 'userdb_mail_location']);

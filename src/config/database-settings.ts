@@ -101,11 +101,11 @@ const userdb = {
       default: '',
       words: 'Query of the driver sql for one row of fields such as home, quota_rule; every variable is a parameter.',
     }),
-    iterate_query: restart(query(ACCOUNT_VARIABLES), {
+    iterate_query: restart(query([]), {
       default: '',
       words: 'Query of the driver sql for all users: a column user, or username and domain.',
     }),
-    domain_query: restart(query(ACCOUNT_VARIABLES), {
+    domain_query: restart(query(['domain', 'domain_first', 'domain_last']), {
       default: '',
       words: 'Query of the driver sql that gives one row when %d is a domain of this database.',
     }),

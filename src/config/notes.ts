@@ -64,7 +64,11 @@ function noteDatabases({ auth, passdbs, userdbs }: Config): string[] {
           `it has to be stored as ${stored.join(' or ')}`,
       );
   }
-  notes.push(...ordinary.flatMap(noteOpenDoors));
+  return [...notes, ...ordinary.flatMap(noteOpenDoors), ...noteUserdbs(userdbs)];
+}
+
+function noteUserdbs(userdbs: Config['userdbs']): string[] {
+  const notes: string[] = [];
   const last = userdbs.at(-1);
   if (last?.driver === 'prefetch') {
     notes.push(
@@ -74,6 +78,12 @@ function noteDatabases({ auth, passdbs, userdbs }: Config): string[] {
   for (const db of userdbs) {
     if (db.driver === 'static' && db.domains.length === 0) {
       notes.push(`[userdb ${db.name}] names no domains: mail comes only for those that another userdb knows`);
+    }
+    if (db.driver === 'sql' && db.domainQuery === '' && db.iterateQuery === '') {
+      notes.push(`[userdb ${db.name}] has neither domain_query nor iterate_query: it knows no domain of its own`);
+    }
+    if (db.driver === 'sql' && db.iterateQuery === '') {
+      notes.push(`[userdb ${db.name}] has no iterate_query: its users cannot be listed, nor an empty table be told`);
     }
   }
   return notes;

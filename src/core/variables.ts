@@ -131,7 +131,7 @@ export function isSafeName(name: string): boolean {
 export function checkVariables(text: string, allowed: readonly string[]): void {
   for (const name of listNames(parseTemplate(text))) {
     if (allowed.includes(ALIASES.get(name) ?? name)) continue;
-    const list = allowed.map((known) => `%{${known}}`).join(' ');
+    const list = allowed.length === 0 ? 'none' : allowed.map((known) => `%{${known}}`).join(' ');
     throw new SyntaxError(`Cannot use variable "%{${name}}" in "${text}": allowed are ${list}`);
   }
 }

@@ -68,4 +68,6 @@ export interface DirectorySource {
   accounts(): AsyncIterable<Account>;
   /** Why `accounts` leaves some out, in words for an administrator; undefined when it lists all. */
   readonly cannotList?: string | undefined;
+  /** False when it has no domains of its own, so that `findDomain` is always absent. */
+  readonly knowsDomains?: boolean | undefined;
 }

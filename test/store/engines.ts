@@ -1,4 +1,5 @@
 /** The engines of the store suite: each makes itself from the same plain content, and can be changed and broken. */
+import Database from 'better-sqlite3';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import type { DirectorySource } from '../../src/directory/source.ts';
 import { SqliteReader } from '../../src/store/sqlite/reader.ts';
 import { openSqliteAdmin } from '../../src/store/sqlite/writer.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
-import { openPasswdStore } from '../support/combined-store.ts';
+import { openPasswdStore, openSqlStore } from '../support/combined-store.ts';
 
 /** A clock that tests move on. */
 export class TestClock implements Clock {
@@ -37,6 +38,10 @@ export interface Engine {
   readonly logger: CollectingLogger;
   /** Puts the users into the store, in place of those it had. */
   write(users: readonly EngineUser[]): Promise<void>;
+  /** Its passdb can tell an empty database from one that lacks a name; a single query cannot. */
+  readonly passdbKnowsEmpty: boolean;
+  /** Waits, or has the clock go on, past every interval at which the store looks at its file. */
+  settle(): Promise<void>;
   /** Makes the store, with nothing in it. */
   empty(): void;
   dispose(): void;
@@ -70,6 +75,8 @@ export function makeSqlite(): Engine {
   const store = new SqliteReader({ name: 'main', path, logger, clock });
   return {
     store,
+    passdbKnowsEmpty: true,
+    settle: () => Promise.resolve(clock.skip()),
     path,
     clock,
     logger,
@@ -96,6 +103,8 @@ export function makePasswdFile(): Engine {
   const clock = new TestClock();
   return {
     store: openPasswdStore({ name: 'main', path, logger, clock }),
+    passdbKnowsEmpty: true,
+    settle: () => Promise.resolve(clock.skip()),
     path,
     clock,
     logger,
@@ -107,4 +116,50 @@ export function makePasswdFile(): Engine {
     empty: () => writeFileSync(path, ''),
     dispose: () => rmSync(folder, { recursive: true }),
   };
+}
+
+/** A foreign database: nothing of its schema is ours but the columns the queries give. */
+export function makeSql(): Engine {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-store-'));
+  const path = join(folder, 'shop.db');
+  const logger = new CollectingLogger();
+  const clock = new TestClock();
+  const store = openSqlStore({ path, logger, clock });
+  return {
+    store,
+    passdbKnowsEmpty: false,
+    settle: () => Promise.resolve(clock.skip()),
+    path,
+    clock,
+    logger,
+    write(users) {
+      changeSql(path, (database) => {
+        database.exec('DELETE FROM users');
+        const insert = database.prepare('INSERT INTO users (local, domain, password) VALUES (?, ?, ?)');
+        database.transaction(() => {
+          for (const { address, password } of users) {
+            const at = address.lastIndexOf('@');
+            insert.run(address.slice(0, at), address.slice(at + 1), password ?? null);
+          }
+        })();
+      });
+      return Promise.resolve();
+    },
+    empty: () => changeSql(path, () => undefined),
+    dispose() {
+      store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Changes a foreign database as its own program would; makes it first. */
+function changeSql(path: string, change: (database: Database.Database) => void): void {
+  const database = new Database(path);
+  try {
+    database.exec('CREATE TABLE IF NOT EXISTS users (local TEXT, domain TEXT, password TEXT, UNIQUE (local, domain))');
+    change(database);
+  } finally {
+    database.close();
+  }
 }

@@ -20,6 +20,7 @@ export interface PrefetchUserdbOptions {
 export class PrefetchUserdb implements DirectorySource {
   readonly name: string;
   readonly cannotList = 'driver prefetch knows those who log in, and only then';
+  readonly knowsDomains = false;
   readonly #options: PrefetchUserdbOptions;
   readonly #faults: FaultLog;
 

@@ -41,6 +41,7 @@ const LIST_BATCH = 100;
 export class SqlUserdb implements DirectorySource {
   readonly name: string;
   readonly cannotList: string | undefined;
+  readonly knowsDomains: boolean;
   readonly #options: SqlUserdbOptions;
   readonly #clock: Clock;
   readonly #key: NameKey;
@@ -64,6 +65,7 @@ export class SqlUserdb implements DirectorySource {
     this.#domainQuery = make('domain_query', { text: domainQuery });
     this.#faults = new FaultLog(logger);
     this.cannotList = this.#iterateQuery === undefined ? 'it has no iterate_query' : undefined;
+    this.knowsDomains = this.#domainQuery !== undefined || this.#iterateQuery !== undefined;
   }
 
   async findDomain(name: string): Promise<Lookup<Domain>> {

@@ -31,6 +31,7 @@ export interface StaticUserdbOptions {
 export class StaticUserdb implements DirectorySource {
   readonly name: string;
   readonly cannotList = 'driver static has no list of names';
+  readonly knowsDomains: boolean;
   readonly #options: StaticUserdbOptions;
   readonly #domains: ReadonlySet<string>;
   readonly #key: NameKey;
@@ -40,6 +41,7 @@ export class StaticUserdb implements DirectorySource {
     this.name = options.name;
     this.#options = options;
     this.#domains = new Set(options.domains);
+    this.knowsDomains = options.domains.length > 0;
     this.#key = new NameKey(options.usernameFormat);
     this.#faults = new FaultLog(options.logger.child({ userdb: options.name }));
   }
