@@ -87,24 +87,26 @@ describe('AccountImporter', () => {
     admin.close();
   });
 
-  it('takes 100,000 accounts in less than a minute, while the daemon reads them', async (t) => {
+  it('takes 100,000 accounts while the daemon reads them, and the last thousand as quickly as the first', async (t) => {
     const path = join(temporaryFolder(t), 'postern.db');
     const admin = openAdmin(path);
     await admin.domains.add('d.test', {});
     const reader = new SqliteReader({ name: 'main', path, logger: new CollectingLogger() });
     const importer = admin.accounts.beginImport(OPTIONS);
-    const startedAt = performance.now();
+    const batchesMs: number[] = [];
     for (let batch = 0; batch < 100; batch++) {
       const accounts = Array.from({ length: 1000 }, (_, place) => account(`user${batch * 1000 + place}@d.test`));
+      const startedAt = performance.now();
       assert.ok(importer.write(accounts).every(({ kind }) => kind === 'new'));
+      batchesMs.push(performance.now() - startedAt);
       if (batch % 10 === 0) {
         assert.equal((await reader.find(queryFor(`user${batch * 1000}@d.test`))).kind, 'found');
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
     }
-    const seconds = (performance.now() - startedAt) / 1000;
-    assert.ok(seconds < 60, `${seconds} s`);
-    t.diagnostic(`${seconds.toFixed(1)} s`);
+    // The quickest of many: what else the machine does slows only some. A hundred times the rows cost a level of the tree.
+    const [first, last] = [Math.min(...batchesMs.slice(0, 20)), Math.min(...batchesMs.slice(-20))];
+    assert.ok(last < 5 * first, `${first} ms, then ${last} ms`);
     assert.equal((await reader.find(queryFor('user99999@d.test'))).kind, 'found');
     reader.close();
     admin.close();

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 
 const STEP_MS = 5;
+/** Far beyond what anything takes, so that a busy machine fails nothing. */
+const LIMIT_MS = 30_000;
 
 /** Polls until `condition` holds; fails with `what` after `limitMs`. */
 export async function waitFor(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  limitMs = 5000,
+  limitMs = LIMIT_MS,
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!(await condition())) {

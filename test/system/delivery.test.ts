@@ -59,7 +59,7 @@ describe('delivery through Postfix', () => {
   }
 
   async function waitForId(address: string, id: string): Promise<void> {
-    await waitFor(`${id} at ${address}`, () => ids(address).includes(id), 15_000);
+    await waitFor(`${id} at ${address}`, () => ids(address).includes(id), 60_000);
   }
 
   /** Status of each delivery of a message in Postfix's log, as `recipient status`. */
