@@ -32,11 +32,13 @@ const WRONG = 'Wrong-Battery-1937';
 const MASTER = 'Master-Battery-5512';
 /** A secret said in the wrong place: as a command, a parameter, a header. */
 const MISPLACED = 'Misplaced-Battery-9020';
+/** What is left of a hash. */
+const DAMAGED = 'Damaged-Battery-4418';
 const MIN_SECRET_CHARS = 8;
 
 describe('the log at level debug', () => {
   const { path: folder, remove } = createSystemFolder();
-  const secrets = new Set([RIGHT, WRONG, MASTER, MISPLACED]);
+  const secrets = new Set([RIGHT, WRONG, MASTER, MISPLACED, DAMAGED]);
   let postern: Postern;
   let httpPort = 0;
   let token = '';
@@ -56,6 +58,8 @@ describe('the log at level debug', () => {
       `closed@example.test:{PLAIN}${RIGHT}::::::nologin=y`,
       `elsewhere@example.test:{PLAIN}${RIGHT}::::::allow_nets=192.0.2.99`,
       `broken@example.test:{PLAIN}${RIGHT}::::::allow_nets=nonsense`,
+      // Nobody can tell whether the password is right.
+      `damaged@example.test:{SSHA512}${DAMAGED}::::::`,
     ]);
     postern = new Postern({
       folder,
@@ -124,7 +128,7 @@ describe('the log at level debug', () => {
   }
 
   it('holds no secret after logins by every mechanism, right, wrong, and of users that may not or do not exist', async () => {
-    const names = ['bob', 'closed', 'elsewhere', 'broken', 'nobody'].map((name) => `${name}@example.test`);
+    const names = ['bob', 'closed', 'elsewhere', 'broken', 'damaged', 'nobody'].map((name) => `${name}@example.test`);
     for (const mechanism of MECHANISMS) {
       const replies = [];
       for (const user of names) {
