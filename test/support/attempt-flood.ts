@@ -67,7 +67,7 @@ async function startService(): Promise<{ service: SaslService; stop: () => Promi
   const hasher = new HashPool({ defaultScheme: 'SSHA256', workerCount: 1, logger });
   const stores = createUsers(config, logger);
   const { limits, slots, keeper } = createLimits({ config, logger, countUrgentHashes: () => hasher.urgentCount });
-  keeper?.start();
+  await keeper?.start();
   const mechanisms = ['PLAIN', 'LOGIN'];
   const authenticator = createAuthenticator({
     config,
