@@ -171,6 +171,9 @@ describe('PasswordAuthenticator.recall()', () => {
     assert.equal(recall(BOB, 'wrong'), undefined);
     await core.verify({ username: BOB, password: Buffer.from('secret') }, contextOf());
     assert.equal(recall(BOB, 'secret'), undefined);
+    // Whoever sends an empty response next is somebody else.
+    await core.verify({ username: BOB, password: Buffer.from('secret'), initialResponse: '' }, contextOf());
+    assert.equal(core.recall('', contextOf()), undefined);
     passdb.outage = 'gone';
     assert.equal(sayWhy(await login(BOB, 'secret')), 'accepted');
     assert.equal(recall(BOB, 'secret'), undefined);
