@@ -87,14 +87,22 @@ function makeAppPassword(): NewToken {
   return { shown, ...sealToken(token) };
 }
 
-/** The names of all domains of ours, in order; unavailable when a userdb cannot be read. */
+/** The names of all domains of ours, in order; unavailable when a userdb cannot be read, or has no list of them. */
 export function createDomainList(tools: CliTools): ListDomains {
   return async (config) => {
-    const names = new Set<string>();
+    const names = new Set(config.userdbs.flatMap((db) => (db.driver === 'static' ? db.domains : [])));
+    const unlisted = config.userdbs.find(
+      (db) => db.driver === 'sql' && db.domainQuery !== '' && db.iterateQuery === '',
+    );
+    if (unlisted !== undefined) {
+      return unavailable(
+        `[userdb ${unlisted.name}] has no iterate_query; --domains socketmap has Postfix look them up instead`,
+      );
+    }
     try {
       if (config.userdbs.some((db) => db.driver === 'sqlite'))
         for (const name of listStored(config, tools)) names.add(name);
-      if (config.userdbs.some((db) => db.driver === 'passwd-file')) {
+      if (config.userdbs.some(({ driver }) => driver === 'passwd-file' || driver === 'sql')) {
         for await (const address of listAddresses(config, tools)) names.add(domainOf(address));
       }
     } catch (error) {

@@ -5,7 +5,7 @@
 import { Option } from 'commander';
 import type { Config } from '../config/load-config.ts';
 import type { Endpoint } from '../core/endpoint.ts';
-import type { Lookup } from '../core/outcome.ts';
+import { ABSENT, type Lookup } from '../core/outcome.ts';
 import { EXIT } from './exit-codes.ts';
 import { buildMainCf, formatMainCf } from './postfix-main-cf.ts';
 import { buildMasterCf, formatMasterCf } from './postfix-master-cf.ts';
@@ -61,7 +61,8 @@ async function printWiring(
   { context, listDomains }: { readonly context: CliContext; readonly listDomains: ListDomains },
 ): Promise<void> {
   const config = context.loadConfig();
-  const domains = await listDomains(config);
+  // Postfix asks for them itself, or is told all of them.
+  const domains = options.domains === 'socketmap' ? ABSENT : await listDomains(config);
   if (domains.kind === 'unavailable') {
     context.terminal.err(`postern: Cannot list the domains: ${domains.reason}\n`);
     return context.exit(EXIT.temporary);

@@ -73,6 +73,11 @@ test('postern postfix exits 75 when the domains cannot be listed, and prints not
   assert.match(terminal.errors, /Cannot list the domains: no such file/);
 });
 
+test('postern postfix --domains socketmap needs no list of them', async (t) => {
+  const { code, terminal } = await run(t, ['--domains', 'socketmap'], async () => unavailable('no list'));
+  assert.equal(code, 0, terminal.errors);
+});
+
 test('postern postfix refuses a class it does not know', async (t) => {
   assert.equal((await run(t, ['--class', 'local'])).code, 64);
 });
