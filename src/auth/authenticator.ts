@@ -278,7 +278,7 @@ export class PasswordAuthenticator implements Authenticator {
     const { entries } = lookups;
     // Whoever acts as somebody else, or was let in by memory or by no entry at all, is looked at every time.
     if (!login.initialResponse || verdict.masterUser !== undefined) return;
-    if (lookups.outage !== undefined || entries.length === 0) return;
+    if (lookups.outage !== undefined || verdict.passdb === undefined || entries.length === 0) return;
     const { networks } = this.#checks;
     const lists = [...entries, ...(appPassword === undefined ? [] : [appPassword])].map(({ allowNets }) => allowNets);
     this.#recalls.remember(login.initialResponse, context, {

@@ -8,6 +8,9 @@
  *
  * What is true on the way: `isOk` is the verdict so far, `isVerified` means that later passdbs need no password, and
  * `refusal` is set as soon as no answer can make it a success any more.
+ *
+ * An entry that only gives fields gives its restrictions, too: whoever is off there, or in the wrong network, stays out
+ * whatever later passdbs say.
  */
 import { mergeFields, NO_FIELDS, type Fields } from '../core/fields.ts';
 import type { Lookup, Unavailable } from '../core/outcome.ts';
@@ -39,6 +42,8 @@ export interface ChainLogin {
   readonly ask: (step: ChainStep, position: ChainPosition) => Promise<Lookup<PassdbEntry>>;
   /** Says what an entry proves; never rejects. Not called for entries that only give fields. */
   readonly judge: (entry: PassdbEntry, step: ChainStep, position: ChainPosition) => Promise<EntryVerdict>;
+  /** Says whether an entry that only gives fields keeps its user out. */
+  readonly restrict: (entry: PassdbEntry) => EntryVerdict;
   /** Told what each passdb had to say. */
   readonly trace?: ((passdb: string, verdict: string) => void) | undefined;
 }
@@ -58,7 +63,8 @@ export type ChainOutcome =
 
 /** One answer, after the entry was judged. */
 type Answer =
-  | { readonly kind: 'success' | 'fields-only'; readonly entry: PassdbEntry }
+  | { readonly kind: 'success'; readonly entry: PassdbEntry }
+  | { readonly kind: 'fields-only'; readonly entry: PassdbEntry; readonly restriction: EntryVerdict }
   | { readonly kind: 'failure' | 'refused'; readonly reason: RejectReason }
   /** A passdb that denies has nobody of that name. */
   | { readonly kind: 'cleared' }
@@ -100,7 +106,7 @@ async function askStep(step: ChainStep, login: ChainLogin, position: ChainPositi
   if (step.rules.isDeny) return lookup.kind === 'found' ? { kind: 'refused', reason: 'denied' } : { kind: 'cleared' };
   if (lookup.kind === 'absent') return { kind: 'failure', reason: 'unknown-user' };
   const entry = lookup.value;
-  if (entry.isFieldsOnly) return { kind: 'fields-only', entry };
+  if (entry.isFieldsOnly) return { kind: 'fields-only', entry, restriction: login.restrict(entry) };
   const verdict = await login.judge(entry, step, position);
   return verdict.kind === 'success' ? { kind: 'success', entry } : verdict;
 }
@@ -127,6 +133,7 @@ function takeAnswer(state: ChainState, answer: Answer, { passdb, rules }: ChainS
       return false;
     case 'fields-only':
       takeEntry(state, answer.entry, undefined);
+      takeRestriction(state, answer.restriction);
       return false;
     case 'success':
       takeEntry(state, answer.entry, passdb.name);
@@ -154,6 +161,13 @@ function takeEntry(state: ChainState, entry: PassdbEntry, passdb: string | undef
   }
   state.hasNoDelay ||= entry.hasNoDelay;
   if (entry.fields.size > 0) state.fields = mergeFields(state.fields, entry.fields);
+}
+
+/** Nothing that is said later makes up for it, nor for not knowing it. */
+function takeRestriction(state: ChainState, restriction: EntryVerdict): void {
+  if (restriction.kind === 'success') return;
+  if (restriction.kind === 'unavailable') state.outage ??= restriction;
+  state.refusal ??= restriction.kind === 'unavailable' ? 'denied' : restriction.reason;
 }
 
 /** Follows an action; true when it ends the chain. */
@@ -208,14 +222,20 @@ function describe(answer: Answer): string {
   switch (answer.kind) {
     case 'success':
       return 'success';
-    case 'fields-only':
-      return 'gives fields only';
+    case 'fields-only': {
+      const { restriction } = answer;
+      return restriction.kind === 'success' ? 'gives fields only' : `gives fields only, and ${tellWhy(restriction)}`;
+    }
     case 'cleared':
       return 'does not deny';
     case 'failure':
     case 'refused':
       return answer.reason;
     case 'unavailable':
-      return `unavailable: ${answer.reason}`;
+      return tellWhy(answer);
   }
+}
+
+function tellWhy({ kind, reason }: Exclude<EntryVerdict, { kind: 'success' }>): string {
+  return kind === 'unavailable' ? `unavailable: ${reason}` : reason;
 }

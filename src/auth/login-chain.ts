@@ -7,6 +7,7 @@ import type { Attempt } from './attempt.ts';
 import { runChain, type ChainLogin, type ChainOutcome } from './chain.ts';
 import type { ChainStep } from './chain-step.ts';
 import { judgeTarget, type TargetPorts } from './master-login.ts';
+import { judgeRestriction } from './refusals.ts';
 
 export interface ChainWork {
   readonly attempt: Attempt;
@@ -40,6 +41,7 @@ export class LoginChain {
         const outage = lookups.findOutage(entry);
         return verdict.kind === 'success' ? verdict : (outage ?? verdict);
       },
+      restrict: (entry) => judgeRestriction(entry, { attempt, lookups, networks: this.#ports.networks }),
       trace,
     });
     if (!isMaster) return outcome;

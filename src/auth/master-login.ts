@@ -35,6 +35,7 @@ export async function judgeTarget(login: TargetLogin, ports: TargetPorts): Promi
     mechanism: attempt.context.mechanism,
     ask: (step, { username }) => lookups.ask(step, { username, masterUser }),
     judge: (entry) => Promise.resolve(judgeOwner(entry, attempt, ports.networks)),
+    restrict: (entry) => judgeOwner(entry, attempt, ports.networks),
     trace,
   });
   if (outcome.kind === 'unavailable') return outcome;

@@ -3,6 +3,7 @@
  * comparison and never before, so that nobody learns of it without having been right.
  */
 import { unavailable } from '../core/outcome.ts';
+import type { AttemptLookups } from './attempt-lookups.ts';
 import type { Attempt } from './attempt.ts';
 import type { EntryVerdict } from './chain.ts';
 import type { NetworkReader } from './entry-networks.ts';
@@ -26,6 +27,24 @@ export function judgeOwner(entry: PassdbEntry, { context }: Attempt, networks: N
     case 'unreadable':
       return unavailable('allow_nets cannot be read');
   }
+}
+
+/**
+ * Judges what an entry without a say of its own forbids. A login that is good stands on it as on the others: it is asked
+ * for again when the entry changes, and in an outage the entry goes on to forbid what it forbade.
+ */
+export function judgeRestriction(
+  entry: PassdbEntry,
+  {
+    attempt,
+    lookups,
+    networks,
+  }: { readonly attempt: Attempt; readonly lookups: AttemptLookups; readonly networks: NetworkReader },
+): EntryVerdict {
+  const verdict = judgeOwner(entry, attempt, networks);
+  if (verdict.kind !== 'success') return lookups.findOutage(entry) ?? verdict;
+  lookups.standOn(entry);
+  return verdict;
 }
 
 /** Whether the main password of an entry is refused. The rule of the whole site is not for masters. */

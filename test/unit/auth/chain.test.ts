@@ -62,6 +62,7 @@ async function run(given: readonly Given[], mechanism = 'PLAIN'): Promise<Run> {
       const isFieldsOnly = answer === 'fields';
       return found({ ...PLAIN_ENTRY, user: username, password: '{PLAIN}x', isFieldsOnly, ...entry });
     },
+    restrict: ({ canLogin }) => (canLogin ? { kind: 'success' } : { kind: 'refused', reason: 'login-off' }),
     judge: async (_entry, { passdb }, { isVerified }) => {
       const answer = given[Number(passdb.name)]?.answer;
       if (!isVerified) compared.push(Number(passdb.name));
