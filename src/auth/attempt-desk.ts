@@ -2,7 +2,8 @@
  * Where attempts come in and go out: reads whose name was typed, has the attempt wait if it must, and has its end
  * counted. What happens in between is not known here.
  */
-import type { AttemptLimits } from './attempt-limits.ts';
+import { foldCase } from '../core/address.ts';
+import type { AttemptLimits, Attempt as CountedAttempt } from './attempt-limits.ts';
 import { Attempt } from './attempt.ts';
 import type { LoginContext, LoginOutcome } from './login.ts';
 import { isLoopback, type NetworkList } from './networks.ts';
@@ -40,7 +41,7 @@ export class AttemptDesk {
     if (typeof name === 'string') return { kind: 'rejected', reason: name };
     const attempt = new Attempt({ name, context, startedAt, limitMs });
     if (this.#isFree(attempt)) return { kind: 'open', attempt };
-    const { delayMs, priority } = limits.judge({ user: name.username, remoteAddress: context.remoteAddress });
+    const { delayMs, priority } = limits.judge(countedBy(name.username, context));
     attempt.priority = priority;
     // Whoever finds no place pays with their turn instead.
     if (delayMs > 0 && !(await waitingRoom.wait(delayMs, context.remoteAddress))) attempt.priority = 'penalised';
@@ -51,7 +52,7 @@ export class AttemptDesk {
   close(attempt: Attempt, outcome: LoginOutcome, password?: Buffer): void {
     if (this.#isFree(attempt)) return;
     const { limits } = this.#options;
-    const counted = { user: attempt.name.username, remoteAddress: attempt.context.remoteAddress };
+    const counted = countedBy(attempt.name.username, attempt.context);
     if (outcome.kind === 'accepted') limits.succeeded(counted);
     else if (outcome.kind === 'rejected') limits.failed(counted, password);
   }
@@ -59,10 +60,10 @@ export class AttemptDesk {
   /** Whether a login as it comes over the wire again and again may be taken at once, and then counts it. */
   passes(username: string, context: LoginContext): boolean {
     const { limits } = this.#options;
-    const { remoteAddress } = context;
-    if (context.skipsPenalty === true && this.#isTrusted(remoteAddress)) return true;
-    if (limits.judge({ user: username, remoteAddress }).delayMs > 0) return false;
-    limits.succeeded({ user: username, remoteAddress });
+    if (context.skipsPenalty === true && this.#isTrusted(context.remoteAddress)) return true;
+    const counted = countedBy(username, context);
+    if (limits.judge(counted).delayMs > 0) return false;
+    limits.succeeded(counted);
     return true;
   }
 
@@ -74,4 +75,9 @@ export class AttemptDesk {
   #isTrusted(remoteAddress: string): boolean {
     return isLoopback(remoteAddress) || this.#options.trustedNetworks.contains(remoteAddress);
   }
+}
+
+/** A name in another case, where `username_format` leaves that, is no other user. */
+function countedBy(username: string, { remoteAddress }: LoginContext): CountedAttempt {
+  return { user: foldCase(username), remoteAddress };
 }

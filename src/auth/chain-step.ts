@@ -2,6 +2,7 @@
  * One passdb as a step of the chain: whether it is asked about a login, and what its answer leads to. The words are those
  * of Dovecot's passdb sections (facts: chain evaluation); what an entry proves is not known here.
  */
+import { domainToUnicode } from 'node:url';
 import { foldCase } from '../core/address.ts';
 import { matchesPattern } from '../core/modify.ts';
 import type { Passdb } from './passdb.ts';
@@ -65,19 +66,26 @@ export function isAsked({ skip, mechanisms, usernameFilter }: StepRules, subject
   if (skip !== 'never' && (skip === 'authenticated') === subject.isAuthenticated) return false;
   const mechanism = subject.mechanism === '' ? NO_MECHANISM : subject.mechanism.toLowerCase();
   if (mechanisms.length > 0 && !mechanisms.includes(mechanism)) return false;
-  return usernameFilter.length === 0 || passesFilter(foldCase(subject.username), usernameFilter);
+  return usernameFilter.length === 0 || passesFilter(listSpellings(foldCase(subject.username)), usernameFilter);
 }
 
 /** One `!` pattern that matches excludes; without any positive pattern everybody else is meant. */
-function passesFilter(name: string, patterns: readonly string[]): boolean {
+function passesFilter(names: readonly string[], patterns: readonly string[]): boolean {
   let isWanted = false;
   let hasWanted = false;
   for (const pattern of patterns) {
     const isExclusion = pattern.startsWith('!');
-    const isMatch = matchesPattern(name, foldCase(isExclusion ? pattern.slice(1) : pattern));
+    const folded = foldCase(isExclusion ? pattern.slice(1) : pattern);
+    const isMatch = names.some((name) => matchesPattern(name, folded));
     if (isExclusion && isMatch) return false;
     hasWanted ||= !isExclusion;
     isWanted ||= !isExclusion && isMatch;
   }
   return isWanted || !hasWanted;
+}
+
+/** A name as it is, and with its domain in its own script: a pattern may be written either way. */
+function listSpellings(name: string): string[] {
+  const at = name.lastIndexOf('@') + 1;
+  return at > 0 && name.includes('xn--', at) ? [name, name.slice(0, at) + domainToUnicode(name.slice(at))] : [name];
 }

@@ -2,6 +2,7 @@
  * One exchange of a challenge mechanism, from the claim to the verdict. The chain is asked twice: for what the proof is
  * checked with, and again when it has been, because a client may take its time and a change bites at once (DESIGN 1.6).
  */
+import { foldCase } from '../core/address.ts';
 import { found, unavailable, type Found, type Unavailable } from '../core/outcome.ts';
 import type { AttemptDesk, Opening } from './attempt-desk.ts';
 import type { AttemptLookups } from './attempt-lookups.ts';
@@ -94,7 +95,11 @@ export class ProofExchange {
 
   async #makeCredential(username: string, attempt: Attempt | undefined): Promise<Found<Credential> | Unavailable> {
     const { checks, proofKey: key } = this.#ports;
-    const question = { ...attempt?.hashOptions, claim: { ...this.#claim, username }, stored: this.#stored };
+    const question = {
+      ...attempt?.hashOptions,
+      claim: { ...this.#claim, username: foldCase(username) },
+      stored: this.#stored,
+    };
     const made = await makeCredential(question, { hasher: checks.hasher, key });
     switch (made.kind) {
       case 'stored':

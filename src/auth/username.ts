@@ -5,7 +5,11 @@
  *
  * A name is brought into NFC before anything else: that turns some characters into ASCII ones (U+037E into a semicolon),
  * which must not happen behind a check.
+ *
+ * An address has many spellings (`"bob"@d.test`, `bob@d.test.`, a domain in its own script), and databases find the same user
+ * by each. Filters, penalties and invented credentials go by the name, so that it leaves here in one of them.
  */
+import { formatAddress, parseAddress } from '../core/address.ts';
 import { parseCharacterSet } from '../core/character-set.ts';
 import { expandVariables } from '../core/variables.ts';
 
@@ -105,7 +109,7 @@ export class UsernameReader {
     const user = this.#translate(whole);
     if (!isName(user) || !this.#isAllowed(user)) return undefined;
     const name = expandVariables(this.#options.format, { user, service }).normalize('NFC');
-    return isName(name) ? name : undefined;
+    return isName(name) ? spellOnce(name) : undefined;
   }
 
   #appendDomain(name: string): string {
@@ -127,6 +131,17 @@ export class UsernameReader {
 /** Who acts as themselves acts as nobody else. */
 function withTarget(name: FormattedName, target: FormattedName): LoginName {
   return name.username === target.username ? name : { ...name, target };
+}
+
+/** The one spelling of an address, its case kept; undefined for quotes within quotes, which have no last one. */
+function spellOnce(name: string): string | undefined {
+  const spelled = spell(name);
+  return isName(spelled) && spell(spelled) === spelled ? spelled : undefined;
+}
+
+function spell(name: string): string {
+  const address = parseAddress(name);
+  return address === undefined ? name : formatAddress(address);
 }
 
 function isName(text: string): boolean {

@@ -16,7 +16,7 @@ function nameOf(typed: string, options: Partial<UsernameOptions> = {}): string |
 describe('UsernameReader.read() by username_format', () => {
   const cases: [string, string, string | undefined][] = [
     ['Bob@Example.COM', '%Lu', 'bob@example.com'],
-    ['Bob@Example.COM', '%u', 'Bob@Example.COM'],
+    ['Bob@Example.COM', '%u', 'Bob@example.com'],
     ['Bob', '%Ln@example.com', 'bob@example.com'],
     ['bob@example.com', '%n', 'bob'],
     ['a@b@c', '%n/%d', 'a/b@c'],
@@ -39,7 +39,7 @@ describe('UsernameReader.read() without username_chars', () => {
     '!#$%&*-/=?^_`{|}~.x',
     '"very \\" odd: (local), <part>; [x]"',
     'jörg',
-    'пётр@пример.рф',
+    'пётр',
     '用户',
     '\u0628\u200Cx',
     'a'.repeat(255),
@@ -66,6 +66,23 @@ describe('UsernameReader.read() without username_chars', () => {
     assert.equal(nameOf('a\u037Eb', { allowedCharacters: 'ab\u037E' }), 'a;b');
     assert.equal(nameOf('a\u037Eb', { allowedCharacters: 'ab' }), undefined);
   });
+});
+
+describe('UsernameReader.read() of an address', () => {
+  const cases: [string, string | undefined][] = [
+    ['"bob"@example.com', 'bob@example.com'],
+    [String.raw`"b\ob"@example.com`, 'bob@example.com'],
+    ['bob@EXAMPLE.com.', 'bob@example.com'],
+    ['bob@\uFF45xample\u3002com', 'bob@example.com'],
+    ['Пётр@пример.рф', 'пётр@xn--e1afmkfd.xn--p1ai'],
+    ['"a@b"@example.com', 'a@b@example.com'],
+    ['"a b"@example.com', 'a b@example.com'],
+    // Taken apart once more it would be somebody else's.
+    [String.raw`"\"bob\""@example.com`, undefined],
+  ];
+  for (const [typed, expected] of cases) {
+    it(`makes ${expected ?? 'nothing'} of ${typed}`, () => assert.equal(nameOf(typed), expected));
+  }
 });
 
 describe('UsernameReader.read() with username_chars', () => {
