@@ -88,10 +88,13 @@ export class HashPool implements Hasher {
     if (isLocked(parsed)) return this.spend(password, options);
     const work = judgeWork(parsed, password.length);
     if (typeof work === 'string') return work;
-    const { memoryKib } = work;
+    const { memoryKib, estimatedMs } = work;
+    const { priority, deadlineMs } = options;
     for (const candidate of listCandidates(password, parsed.scheme)) {
       const request = { kind: 'verify', password: candidate.toString('latin1'), stored } as const;
-      const verdict = this.#readVerdict(await this.#workers.submit(request, { ...options, memoryKib }));
+      const verdict = this.#readVerdict(
+        await this.#workers.submit(request, { priority, deadlineMs, memoryKib, estimatedMs }),
+      );
       if (verdict !== 'mismatch') return verdict;
     }
     return 'mismatch';

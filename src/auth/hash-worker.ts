@@ -1,10 +1,10 @@
 /**
- * The body of one hash worker: takes jobs one after the other, hashes synchronously, answers. It decides nothing
+ * The body of one hash worker: takes batches of jobs, hashes one after the other, answers. It decides nothing
  * and keeps nothing of a password once it answered. `hash-workers.ts` starts and feeds it.
  */
 import { parentPort } from 'node:worker_threads';
 import { describeError } from '../core/errors.ts';
-import type { HashAnswer, HashJob, HashRequest } from './hash-workers.ts';
+import type { HashAnswer, HashDone, HashJob, HashRequest } from './hash-workers.ts';
 import { openLibcrypt } from './schemes/libcrypt.ts';
 import { findScheme } from './schemes/scheme.ts';
 import { deriveScramData } from './schemes/scram.ts';
@@ -13,8 +13,9 @@ import { parseStoredPassword } from './schemes/stored-password.ts';
 
 const libcrypt = openLibcrypt();
 
-parentPort?.on('message', ({ id, request }: HashJob) => {
-  parentPort?.postMessage({ id, answer: answer(request) });
+parentPort?.on('message', (batch: readonly HashJob[]) => {
+  const done: HashDone[] = batch.map(({ id, request }) => ({ id, answer: answer(request) }));
+  parentPort?.postMessage(done);
 });
 parentPort?.postMessage('ready');
 

@@ -6,6 +6,9 @@
  * A job is queued, then in a worker, then answered. It is answered `busy` when the queue is full, its deadline
  * passes, or its worker dies; a late result is thrown away. A slot whose worker died waits (back-off), then gets
  * a new one. All jobs that run at a time share MAX_MEMORY_KIB.
+ *
+ * When several wait, quick ones travel together, there and back: two messages between threads and what they wake cost
+ * as much as a tenth of a SHA512-CRYPT.
  */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../core/logger.ts';
@@ -25,10 +28,16 @@ export type HashRequest =
       readonly iterations: number;
     };
 
-/** What goes to a worker. */
+/** What goes to a worker: a batch of these, done in order. */
 export interface HashJob {
   readonly id: number;
   readonly request: HashRequest;
+}
+
+/** What comes back, all of a batch at once. */
+export interface HashDone {
+  readonly id: number;
+  readonly answer: HashAnswer;
 }
 
 /** A verdict, a text made, or why there is none. */
@@ -53,27 +62,33 @@ export interface SubmitOptions {
   readonly deadlineMs?: number | undefined;
   /** What it takes while it runs. */
   readonly memoryKib?: number | undefined;
+  /** How long it takes, about; one that does not say so travels alone. */
+  readonly estimatedMs?: number | undefined;
 }
 
 interface Pending {
   readonly request: HashRequest;
   readonly memoryKib: number;
+  readonly estimatedMs: number;
   readonly settle: (answer: HashAnswer) => void;
 }
 
 interface Slot {
   worker: Worker | undefined;
   readonly jobs: Map<number, Pending>;
-  /** When the worker began with its first job, and whether it gets a second one meanwhile. */
+  batchCount: number;
+  /** When the worker began with its first batch, and whether it gets a second one meanwhile. */
   startedAt: number;
   isQuick: boolean;
   restartDelayMs: number;
   restartTimer: NodeJS.Timeout | undefined;
 }
 
-/** Two, so that a worker finds its next job without waiting for the main thread's turn. */
-const JOBS_PER_WORKER = 2;
-/** A job this long makes the wait for the main thread nothing, and its follower's wait in the worker too long. */
+/** Two, so that a worker finds its next one without waiting for the main thread's turn. */
+const BATCHES_PER_WORKER = 2;
+/** What a batch of several may take, by their estimates: the first one's answer waits for the last one's. */
+const BATCH_MS = 10;
+/** A batch this long makes the wait for the main thread nothing, and its follower's wait in the worker too long. */
 const QUICK_MS = 20;
 const FIRST_RESTART_DELAY_MS = 250;
 const MAX_RESTART_DELAY_MS = 30_000;
@@ -122,6 +137,7 @@ export class HashWorkers {
       this.#slots.push({
         worker: undefined,
         jobs: new Map(),
+        batchCount: 0,
         startedAt: 0,
         isQuick: true,
         restartDelayMs: FIRST_RESTART_DELAY_MS,
@@ -152,7 +168,7 @@ export class HashWorkers {
 
   /** Has a job done. Never rejects. */
   submit(request: HashRequest, options: SubmitOptions = {}): Promise<HashAnswer> {
-    const { priority = 'usual', deadlineMs = Infinity, memoryKib = 0 } = options;
+    const { priority = 'usual', deadlineMs = Infinity, memoryKib = 0, estimatedMs = Infinity } = options;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
       let isSettled = false;
@@ -164,7 +180,7 @@ export class HashWorkers {
         if (this.#starved === pending) this.#starved = undefined;
         resolve(answer);
       };
-      const pending: Pending = { request, memoryKib, settle };
+      const pending: Pending = { request, memoryKib, estimatedMs, settle };
       const waitMs = Math.min(deadlineMs, this.#options.deadlineMs);
       const place = this.#isStopped || waitMs <= 0 ? undefined : this.#queue.add(pending, priority);
       if (place === undefined) return settle('busy');
@@ -182,16 +198,45 @@ export class HashWorkers {
 
   #feed(): void {
     for (let slot = this.#findFreeSlot(); slot !== undefined; slot = this.#findFreeSlot()) {
-      const pending = this.#queue.take((next) => this.#hasMemoryFor(next));
-      if (pending === undefined || slot.worker === undefined) return;
-      if (this.#starved === pending) this.#starved = undefined;
-      this.#memoryKib += pending.memoryKib;
-      this.#lastId += 1;
+      const batch = this.#takeBatch();
+      if (batch.length === 0 || slot.worker === undefined) return;
       if (slot.jobs.size === 0) slot.startedAt = performance.now();
-      slot.jobs.set(this.#lastId, pending);
-      const job: HashJob = { id: this.#lastId, request: pending.request };
-      slot.worker.postMessage(job);
+      slot.batchCount += 1;
+      const jobs: HashJob[] = [];
+      for (const pending of batch) {
+        this.#lastId += 1;
+        slot.jobs.set(this.#lastId, pending);
+        jobs.push({ id: this.#lastId, request: pending.request });
+      }
+      slot.worker.postMessage(jobs);
     }
+  }
+
+  /** Those whose turn it is, as many as are quick, and not more than this worker's share. */
+  #takeBatch(): Pending[] {
+    const batch: Pending[] = [];
+    const share = Math.ceil(this.#queue.size / this.#slots.length);
+    let estimatedMs = 0;
+    while (batch.length < share) {
+      const pending = this.#takeNext(batch.length === 0 ? Infinity : BATCH_MS - estimatedMs);
+      if (pending === undefined) break;
+      batch.push(pending);
+      estimatedMs += pending.estimatedMs;
+    }
+    return batch;
+  }
+
+  /** The next one whose turn it is, none when it takes more than `limitMs`: those behind it do not pass it. */
+  #takeNext(limitMs: number): Pending | undefined {
+    let isTooLong = false;
+    const pending = this.#queue.take((next) => {
+      isTooLong ||= next.estimatedMs > limitMs;
+      return !isTooLong && this.#hasMemoryFor(next);
+    });
+    if (pending === undefined) return undefined;
+    if (this.#starved === pending) this.#starved = undefined;
+    this.#memoryKib += pending.memoryKib;
+    return pending;
   }
 
   #hasMemoryFor(next: Pending): boolean {
@@ -205,8 +250,8 @@ export class HashWorkers {
   #findFreeSlot(): Slot | undefined {
     let best: Slot | undefined;
     for (const slot of this.#slots) {
-      const limit = slot.isQuick ? JOBS_PER_WORKER : 1;
-      if (slot.worker === undefined || slot.jobs.size >= limit) continue;
+      const limit = slot.isQuick ? BATCHES_PER_WORKER : 1;
+      if (slot.worker === undefined || slot.batchCount >= limit) continue;
       if (best === undefined || slot.jobs.size < best.jobs.size) best = slot;
     }
     return best;
@@ -214,7 +259,7 @@ export class HashWorkers {
 
   #launch(slot: Slot): Worker {
     const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, { name: 'postern-hash' });
-    worker.on('message', (message: 'ready' | { id: number; answer: HashAnswer }) => {
+    worker.on('message', (message: 'ready' | readonly HashDone[]) => {
       if (message !== 'ready') this.#finish(slot, message);
     });
     let fault: unknown;
@@ -227,15 +272,18 @@ export class HashWorkers {
     return worker;
   }
 
-  #finish(slot: Slot, { id, answer }: { id: number; answer: HashAnswer }): void {
+  #finish(slot: Slot, batch: readonly HashDone[]): void {
     const now = performance.now();
     slot.restartDelayMs = FIRST_RESTART_DELAY_MS;
     slot.isQuick = now - slot.startedAt < QUICK_MS;
     slot.startedAt = now;
-    const pending = slot.jobs.get(id);
-    slot.jobs.delete(id);
-    this.#memoryKib -= pending?.memoryKib ?? 0;
-    pending?.settle(answer);
+    slot.batchCount -= 1;
+    for (const { id, answer } of batch) {
+      const pending = slot.jobs.get(id);
+      slot.jobs.delete(id);
+      this.#memoryKib -= pending?.memoryKib ?? 0;
+      pending?.settle(answer);
+    }
     this.#feed();
   }
 
@@ -256,6 +304,7 @@ export class HashWorkers {
       settle('busy');
     }
     slot.jobs.clear();
+    slot.batchCount = 0;
   }
 }
 

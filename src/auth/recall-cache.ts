@@ -46,12 +46,14 @@ export class RecallCache {
   /** Text, so that the key is made in one call. */
   readonly #secret = randomBytes(SECRET_BYTES).toString('base64');
   readonly #kept: RecentMap<Kept>;
+  readonly #isOff: boolean;
   /** Logins decided from here. */
   recallCount = 0;
 
   constructor(options: RecallCacheOptions) {
     this.#options = options;
-    this.#kept = new RecentMap(options.ttlMs > 0 ? options.maxEntries : 0);
+    this.#isOff = options.ttlMs <= 0 || options.maxEntries <= 0;
+    this.#kept = new RecentMap(this.#isOff ? 0 : options.maxEntries);
   }
 
   get size(): number {
@@ -60,6 +62,7 @@ export class RecallCache {
 
   /** Finds a login that is surely still good from this address; the caller counts it as recalled when it uses it. */
   find(initialResponse: string, context: LoginContext): RecalledLogin | undefined {
+    if (this.#isOff) return undefined;
     const key = this.#keyOf(initialResponse, context);
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
@@ -77,7 +80,7 @@ export class RecallCache {
     context: LoginContext,
     { versions, ...login }: RecalledLogin & { readonly versions: readonly AskedVersion[] },
   ): void {
-    if (versions.some(({ version }) => version === undefined)) return;
+    if (this.#isOff || versions.some(({ version }) => version === undefined)) return;
     const endsAt = login.appPassword?.expiresAt ?? Number.POSITIVE_INFINITY;
     const expiresAt = Math.min(this.#options.clock.now() + this.#options.ttlMs, endsAt);
     this.#kept.set(this.#keyOf(initialResponse, context), { login, versions, expiresAt });

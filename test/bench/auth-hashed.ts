@@ -1,6 +1,7 @@
 /** AUTH PLAIN with the price of SHA512-CRYPT each time: nothing is remembered on either side. */
 import { createBesideWork } from './beside-dovecot.ts';
 import { PASSWORD } from './bench-site.ts';
+import { LONG } from './load.ts';
 
 export const authHashed = createBesideWork({
   name: 'auth-hashed',
@@ -10,5 +11,6 @@ export const authHashed = createBesideWork({
   mechanism: 'PLAIN',
   settings: { auth: { cache_size: '0' } },
   dovecot: 'auth_cache_size = 0',
+  limit: LONG,
   watchesLoop: true,
 });

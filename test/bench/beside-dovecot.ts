@@ -8,7 +8,7 @@ import { startDovecot } from '../support/dovecot.ts';
 import type { ProbeReport } from '../support/probe.ts';
 import type { Settings } from '../support/postern.ts';
 import { makeAddresses, PASSWORD, withBenchSite, type BenchSite, type HashPassword } from './bench-site.ts';
-import { runLoad, SHORT, type LoadJob, type LoadResult } from './load.ts';
+import { runLoad, SHORT, type LoadJob, type LoadLimit, type LoadResult } from './load.ts';
 import type { Login, SaslSettings } from './sasl-dialogue.ts';
 import { median } from './statistics.ts';
 import { formatNumber } from './table.ts';
@@ -29,6 +29,8 @@ export interface BesideOptions {
   readonly settings?: Settings;
   /** Lines of dovecot.conf. */
   readonly dovecot?: string;
+  /** How long each side is asked; the usual two seconds when not given. */
+  readonly limit?: LoadLimit;
   /** Says how long the event loop was held up meanwhile. */
   readonly watchesLoop?: boolean;
 }
@@ -114,9 +116,9 @@ async function watchLoop(site: BenchSite, options: Measured): Promise<string> {
 }
 
 function makeJob(options: Measured, server: { readonly path: string; readonly serverPid: number }): LoadJob {
-  const { mechanism, makeLogins = rightLogins, origin = 'one client', names } = options;
+  const { mechanism, makeLogins = rightLogins, origin = 'one client', limit = SHORT, names } = options;
   const dialogue = { kind: 'sasl', mechanism, logins: makeLogins(names), origin } as const;
-  return { ...server, dialogue, connections: CONNECTIONS, limit: SHORT };
+  return { ...server, dialogue, connections: CONNECTIONS, limit };
 }
 
 /** Each run of Postern against the one of Dovecot after it. */

@@ -63,6 +63,8 @@ export interface LoadResult {
 
 /** What a work measures unless it says otherwise. The code of a fresh process takes a second to be compiled. */
 export const SHORT: LoadLimit = { kind: 'time', warmUpMs: 800, measureMs: 1200 };
+/** For works of some hundred requests a second: as many of them come first until V8 has compiled what they run. */
+export const LONG: LoadLimit = { kind: 'time', warmUpMs: 4000, measureMs: 4000 };
 
 /** The server takes a core or more; a further one for each generator. */
 const PROCESSES = Math.max(1, Math.min(4, availableParallelism() - 1));

@@ -66,3 +66,48 @@ describe('HashWorkers with jobs that take memory', () => {
     assert.equal(await submit('after', { memoryKib: MAX_MEMORY_KIB }), 'match');
   });
 });
+
+describe('HashWorkers with quick jobs that wait', () => {
+  let workers: HashWorkers;
+
+  /** Starts them and gives each one two batches to be busy with. */
+  async function start(workerCount: number): Promise<void> {
+    const logger = new CollectingLogger();
+    workers = new HashWorkers({ workerCount, maxQueued: 50, deadlineMs: 10_000, logger, workerUrl: WORKER });
+    await workers.start();
+    for (let i = 0; i < workerCount * 2; i++) void submit('slow');
+    assert.equal(workers.queuedCount, 0);
+  }
+  afterEach(() => workers.stop());
+
+  function submit(password: string, estimatedMs?: number): Promise<HashAnswer> {
+    return workers.submit({ kind: 'verify', password, stored: '' }, { estimatedMs });
+  }
+
+  async function count(estimates: readonly (number | undefined)[]): Promise<string> {
+    const answers = await Promise.all(estimates.map((estimatedMs) => submit('count', estimatedMs)));
+    return answers.map((answer) => (typeof answer === 'object' && 'text' in answer ? answer.text : '?')).join(' ');
+  }
+
+  it('sends as many together as take 10 ms, and the rest after them', async () => {
+    await start(1);
+    assert.equal(await count([3, 3, 3, 3, 3]), '3 3 3 2 2');
+  });
+
+  it('lets one travel alone that takes long or does not say how long', async () => {
+    await start(1);
+    assert.equal(await count([3, undefined, 3, 200, 3, 3]), '1 1 1 1 2 2');
+  });
+
+  it('leaves the other workers their share', async () => {
+    await start(2);
+    assert.equal(await count([1, 1, 1, 1]), '2 2 1 1');
+  });
+
+  it('answers each of a batch that is lost, and does the next', async () => {
+    await start(1);
+    const lost = [submit('fine', 1), submit('crash', 1), submit('fine too', 1)];
+    assert.deepEqual(await Promise.all(lost), ['busy', 'busy', 'busy']);
+    assert.equal(await submit('after', 1), 'match');
+  });
+});
