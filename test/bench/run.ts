@@ -37,6 +37,9 @@ const WORKS: readonly Work[] = [
 /** As many as the work with the most. */
 const CEILING_CONNECTIONS = 50;
 
+// Servers and generators end with this process, but only when it exits by itself.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
 const isShort = process.argv.includes('--short');
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--short');
 const unknown = wanted.filter((name) => !WORKS.some((work) => work.name === name));
