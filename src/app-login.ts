@@ -12,7 +12,7 @@ import { HashUpgrade } from './auth/hash-upgrade.ts';
 import type { Hasher } from './auth/hasher.ts';
 import { PassdbInquiry } from './auth/passdb-inquiry.ts';
 import { parseNetworks } from './auth/networks.ts';
-import { needsUpgrade } from './auth/schemes/upgrade.ts';
+import { isSurelyWhole, needsUpgrade } from './auth/schemes/upgrade.ts';
 import { UsernameReader } from './auth/username.ts';
 import type { Users } from './app-users.ts';
 import type { PassdbConfig } from './config/config.ts';
@@ -89,7 +89,8 @@ function createUpgrade({ config, hasher, updates, logger, listMechanisms }: Logi
     hasher,
     updates,
     logger,
-    needsUpgrade: (stored) => needsUpgrade(stored, { scheme, offeredMechanisms: listMechanisms() }),
+    needsUpgrade: (stored, password) =>
+      needsUpgrade(stored, { scheme, offeredMechanisms: listMechanisms() }) && isSurelyWhole(stored, password),
   });
 }
 

@@ -13,8 +13,8 @@ export interface HashUpgradeOptions {
   readonly hasher: Pick<Hasher, 'hash'>;
   readonly updates: AccountUpdates;
   readonly logger: Logger;
-  /** Whether a stored hash is weaker than a new one would be. */
-  readonly needsUpgrade: (stored: string) => boolean;
+  /** Whether a stored hash is weaker than a new one would be, and the password that matched it is fit to be hashed anew. */
+  readonly needsUpgrade: (stored: string, password: Buffer) => boolean;
 }
 
 /** Hashes that were dealt with in this process; past it they may be dealt with again. */
@@ -34,7 +34,7 @@ export class HashUpgrade {
 
   /** A password has just been compared with the entry's stored hash, and is right. */
   consider({ user, password: stored, isUpgradable }: PassdbEntry, password: Buffer): void {
-    if (!isUpgradable || stored === undefined || this.#isBusy || !this.#options.needsUpgrade(stored)) return;
+    if (!isUpgradable || stored === undefined || this.#isBusy || !this.#options.needsUpgrade(stored, password)) return;
     const digest = createHash('sha256').update(stored).digest('base64');
     if (this.#done.has(digest)) return;
     if (this.#done.size >= MAX_REMEMBERED) this.#done.clear();

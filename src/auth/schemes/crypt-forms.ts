@@ -13,6 +13,8 @@ interface CryptForm {
   /** Matches the start of a hash; the groups are its parameters. */
   readonly pattern: RegExp;
   readonly weakness?: string;
+  /** Bytes of a password that it looks at; all of them when not given. */
+  readonly readBytes?: number;
   readonly estimate: (parameters: readonly string[], passwordBytes: number) => Estimate;
 }
 
@@ -31,15 +33,24 @@ const SHA1_ROUND_MS = 0.001;
 const SUN_MD5_ROUND_MS = 0.0017;
 const SUN_MD5_LEAST_ROUNDS = 4096;
 const DES_ROUND_MS = 0.00015;
+const BCRYPT_BYTES = 72;
+/** Of each of them it drops the eighth bit. */
+const DES_BYTES = 8;
+const ASCII_END = 0x80;
 const SMALL = 1;
 
 const FORMS: readonly CryptForm[] = [
   { pattern: /^\$6\$(?:rounds=(\d+)\$)?/, estimate: shaEstimate(SHA512_DOUBLING_BYTES) },
   { pattern: /^\$5\$(?:rounds=(\d+)\$)?/, estimate: shaEstimate(SHA256_DOUBLING_BYTES) },
-  { pattern: /^\$2[aby]\$(\d\d)\$/, estimate: ([cost]) => time(2 ** Number(cost) * BCRYPT_STEP_MS) },
+  {
+    pattern: /^\$2[aby]\$(\d\d)\$/,
+    readBytes: BCRYPT_BYTES,
+    estimate: ([cost]) => time(2 ** Number(cost) * BCRYPT_STEP_MS),
+  },
   {
     pattern: /^\$2x\$(\d\d)\$/,
     weakness: 'a broken bcrypt of long ago made it',
+    readBytes: BCRYPT_BYTES,
     estimate: ([cost]) => time(2 ** Number(cost) * BCRYPT_STEP_MS),
   },
   { pattern: /^\$g?y\$([^$]*)\$/, estimate: ([parameters = '']) => readYescrypt(parameters) },
@@ -65,6 +76,7 @@ const FORMS: readonly CryptForm[] = [
   {
     pattern: /^[./0-9A-Za-z]{13}/,
     weakness: 'DES looks at the first 8 bytes of a password only',
+    readBytes: DES_BYTES,
     estimate: () => time(SMALL),
   },
 ];
@@ -73,7 +85,8 @@ const FORMS: readonly CryptForm[] = [
 export function readCryptWork(text: string, passwordBytes: number): HashWork | undefined {
   const { form, match } = findForm(text) ?? {};
   if (form === undefined || match === undefined) return undefined;
-  const estimate = form.estimate(match.slice(1), passwordBytes);
+  // What is longer is cut before it is hashed (`crypt.ts`), and must cost no more than that: nobody else's login is put off.
+  const estimate = form.estimate(match.slice(1), Math.min(passwordBytes, MAX_CRYPT_PASSWORD_BYTES));
   // `$2a$` and `$2y$` are one algorithm, and rounds left out are those of the default.
   const start = match[0].replace(/^\$2[aby]\$/, '$2y$').replace(`rounds=${DEFAULT_SHA_ROUNDS}$`, '');
   return estimate === undefined ? undefined : { signature: start, ...estimate };
@@ -82,6 +95,12 @@ export function readCryptWork(text: string, passwordBytes: number): HashWork | u
 /** Why a hash of this form should be replaced; undefined when it need not, or when the form is not known. */
 export function findCryptWeakness(text: string): string | undefined {
   return findForm(text)?.form.weakness;
+}
+
+/** Whether a hash of this form tells the password from every other one, such as one with the same start. */
+export function readsWhole(text: string, password: Buffer): boolean {
+  const { readBytes = Number.POSITIVE_INFINITY } = findForm(text)?.form ?? {};
+  return password.length <= readBytes && (readBytes !== DES_BYTES || password.every((byte) => byte < ASCII_END));
 }
 
 function findForm(text: string): { form: CryptForm; match: RegExpExecArray } | undefined {

@@ -2,9 +2,10 @@
  * Whether a stored hash should be made anew after a login that brought the password (`[auth] upgrade_scheme`). Who may
  * be changed, and the change itself, are decided elsewhere.
  */
+import { readsWhole } from './crypt-forms.ts';
 import { makeDecoy } from './new-hash.ts';
 import { findScheme } from './scheme.ts';
-import { parseStoredPassword } from './stored-password.ts';
+import { parseStoredPassword, readText } from './stored-password.ts';
 import { readWork } from './stored-work.ts';
 
 export interface UpgradeTarget {
@@ -26,4 +27,15 @@ export function needsUpgrade(stored: string, { scheme, offeredMechanisms }: Upgr
   const offered = new Set(offeredMechanisms.map((name) => name.toUpperCase()));
   if (parsed.scheme.proofs.some((name) => offered.has(name))) return false;
   return readWork(parsed, 0)?.signature !== readWork(decoy, 0)?.signature;
+}
+
+/**
+ * Whether the password that matched is surely the user's own. Where the hash looks at a part of it only, what was typed may
+ * be right at its start and mistyped behind: hashed anew, it would lock out whoever types the right one.
+ */
+export function isSurelyWhole(stored: string, password: Buffer): boolean {
+  const parsed = parseStoredPassword(stored);
+  if (parsed === undefined || parsed.scheme.kind === 'truncated') return false;
+  const isCrypt = parsed.scheme.kind === 'crypt' || parsed.scheme.kind === 'bcrypt';
+  return !isCrypt || readsWhole(readText(parsed) ?? '', password);
 }

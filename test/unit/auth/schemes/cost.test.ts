@@ -6,7 +6,7 @@ import { makeDecoy, planHash } from '../../../../src/auth/schemes/new-hash.ts';
 import { findScheme, listSchemes, NEW_PASSWORD_SCHEMES } from '../../../../src/auth/schemes/scheme.ts';
 import { parseStoredPassword } from '../../../../src/auth/schemes/stored-password.ts';
 import { findWeakness, readWork } from '../../../../src/auth/schemes/stored-work.ts';
-import { needsUpgrade } from '../../../../src/auth/schemes/upgrade.ts';
+import { isSurelyWhole, needsUpgrade } from '../../../../src/auth/schemes/upgrade.ts';
 import { isBearable, type HashWork } from '../../../../src/auth/schemes/work.ts';
 
 const SALT = 'voLwXwswXk948exkZw9Lzw';
@@ -100,6 +100,12 @@ describe('readWork()', () => {
     const [short, long] = [workOf(text, 8), workOf(text, 511)];
     assert.ok(short !== undefined && isBearable(short));
     assert.ok(long !== undefined && !isBearable(long));
+  });
+
+  it('counts no more of a password than crypt(3) reads, or who has many rounds would be told from nobody', () => {
+    const text = `{SHA512-CRYPT}$6$rounds=656000$${SHA512}`;
+    assert.deepEqual(workOf(text, 9000), workOf(text, 511));
+    assert.ok(isBearable(workOf(text, 9000) ?? assert.fail()));
   });
 
   it('never throws, and never takes longer than a moment, whatever is stored', () => {
@@ -212,6 +218,26 @@ describe('planHash()', () => {
     assert.equal(plan('BLF-CRYPT').rounds, 10);
     assert.equal(plan('SCRAM-SHA-256').rounds, 4096);
   });
+});
+
+describe('isSurelyWhole()', () => {
+  const cases: readonly (readonly [string, string, boolean])[] = [
+    ['{CRYPT}rl.3StKT.4T8M', 'rasmusle', true],
+    ['{CRYPT}rl.3StKT.4T8M', 'rasmuslerdorf', false],
+    ['{CRYPT}rl.3StKT.4T8M', 'r\u00E4smus', false],
+    ['{CRYPT}_J9..rasmBYk8r9AiWNc', 'rasmuslerdorf', true],
+    [`{BLF-CRYPT}$2y$05$${BCRYPT}`, 'x'.repeat(72), true],
+    [`{CRYPT}$2b$05$${BCRYPT}`, 'x'.repeat(73), false],
+    [`{SHA512-CRYPT}$6$${SHA512}`, 'x'.repeat(511), true],
+    ['{PLAIN-TRUNC}3-sec', 'secret', false],
+    ['{PLAIN}secret', 'secret', true],
+    ['{ROT13}x', 'x', false],
+  ];
+  for (const [stored, password, expected] of cases) {
+    it(`says ${expected} for ${password.length} characters and ${stored.slice(0, 30)}`, () => {
+      assert.equal(isSurelyWhole(stored, Buffer.from(password)), expected);
+    });
+  }
 });
 
 describe('needsUpgrade()', () => {
