@@ -99,7 +99,10 @@ export class LoginCache {
   /** Remembers an answer that a good login stood on. */
   remember(key: string, answer: KnownAnswer, digest: string | undefined): void {
     const { clock, ttlMs } = this.#options;
-    this.#known.set(key, { answer, digest, expiresAt: clock.now() + ttlMs });
+    const latest = this.#find(key)?.answer ?? answer;
+    // While the password was compared somebody else was told of a change: what they heard is newer.
+    if (!isSame(latest, answer) && !isSameHash(latest, answer)) return;
+    this.#known.set(key, { answer: latest, digest, expiresAt: clock.now() + ttlMs });
   }
 
   #find(key: string): Known | undefined {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { makeToken, parseToken, sealToken } from '../../../src/auth/app-password.ts';
 import { stepOf } from '../../support/login-core.ts';
 import { BOB, createLoginScene, sayWhy } from '../../support/login-scene.ts';
@@ -123,6 +125,26 @@ describe('PasswordAuthenticator in an outage (DESIGN 1.2)', () => {
     await login(BOB, 'guess');
     passdb.outage = 'gone';
     assert.equal(sayWhy(await login(BOB, 'secret')), 'unavailable');
+  });
+
+  it('does not let an old password in whose comparison ended after the change was seen', async () => {
+    const { login, passdb, hasher } = createLoginScene();
+    const verify = hasher.verify.bind(hasher);
+    const gate = new EventEmitter();
+    hasher.verify = async (...question) => {
+      await once(gate, 'open');
+      return verify(...question);
+    };
+    const late = login(BOB, 'secret');
+    await nextTurn();
+    hasher.verify = verify;
+    passdb.set(BOB, '{SHA512-CRYPT}new');
+    assert.equal(sayWhy(await login(BOB, 'new')), 'accepted');
+    gate.emit('open');
+    assert.equal(sayWhy(await late), 'accepted');
+    passdb.outage = 'gone';
+    assert.equal(sayWhy(await login(BOB, 'secret')), 'unavailable');
+    assert.equal(sayWhy(await login(BOB, 'new')), 'accepted');
   });
 
   it('does not let an old password in after an outage in which it was changed', async () => {
