@@ -70,9 +70,10 @@ export class ProofExchange {
   }
 
   async #judge(attempt: Attempt, isProven: boolean): Promise<ChainOutcome> {
-    if (this.#stored === undefined) return reject(this.#reason);
+    // Nobody is looked up again too: an answer that comes sooner would tell that there is no such user (RULES 40).
     const { outcome, stored, lookups } = await this.#recognise(attempt);
     if (outcome.kind === 'unavailable') return outcome;
+    if (this.#stored === undefined) return reject(this.#reason);
     // As in `login-chain.ts`: what is only remembered says no to nothing.
     if (!isProven && lookups.outage !== undefined) return lookups.outage;
     if (!isProven || stored !== this.#stored) return reject('wrong-proof');

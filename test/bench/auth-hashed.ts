@@ -12,5 +12,6 @@ export const authHashed = createBesideWork({
   settings: { auth: { cache_size: '0' } },
   dovecot: 'auth_cache_size = 0',
   limit: LONG,
+  knowsCeiling: true,
   watchesLoop: true,
 });

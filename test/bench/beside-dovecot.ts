@@ -2,11 +2,12 @@
  * Works about logins: one kind of load on Postern and on a private Dovecot in turn, with the same users in the same
  * passwd-file, so that a slow moment of the machine hits both. Without root there is no Dovecot and Postern runs alone.
  */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDovecot } from '../support/dovecot.ts';
 import type { ProbeReport } from '../support/probe.ts';
 import type { Settings } from '../support/postern.ts';
+import { measureHashThreads } from './hash-threads.ts';
 import { makeAddresses, PASSWORD, withBenchSite, type BenchSite, type HashPassword } from './bench-site.ts';
 import { runLoad, SHORT, type LoadJob, type LoadLimit, type LoadResult } from './load.ts';
 import type { Login, SaslSettings } from './sasl-dialogue.ts';
@@ -31,6 +32,8 @@ export interface BesideOptions {
   readonly dovecot?: string;
   /** How long each side is asked; the usual two seconds when not given. */
   readonly limit?: LoadLimit;
+  /** Says what the cores can hash, in the same round. */
+  readonly knowsCeiling?: boolean;
   /** Says how long the event loop was held up meanwhile. */
   readonly watchesLoop?: boolean;
 }
@@ -38,6 +41,8 @@ export interface BesideOptions {
 const CONNECTIONS = 50;
 const ROUNDS = 3;
 const NEEDS_ROOT = 'Without Dovecot: it starts only as root';
+const USERS_FILE = 'users';
+const CORES = { warmUpMs: 300, measureMs: 3000 };
 /** DESIGN 1.4. */
 const MAX_DELAY_MS = 20;
 
@@ -53,7 +58,7 @@ export function createBesideWork(options: BesideOptions): Work {
   const site = {
     settings: settings ?? {},
     prepare: ({ folder, hash }: { readonly folder: string; readonly hash: HashPassword }): Settings => {
-      const path = join(folder, 'users');
+      const path = join(folder, USERS_FILE);
       const stored = store(hash);
       writeFileSync(path, users.map((user) => `${user}:${stored}::::::\n`).join(''));
       chmodSync(path, 0o644);
@@ -92,15 +97,22 @@ async function measure(site: BenchSite, options: Measured): Promise<Report> {
   const dovecot = await startDovecot({
     folder: join(site.folder, 'dovecot'),
     home: site.postern.home,
-    auth: { socket, passwdFile: join(site.folder, 'users'), settings: options.dovecot ?? '' },
+    auth: { socket, passwdFile: join(site.folder, USERS_FILE), settings: options.dovecot ?? '' },
   });
   try {
     const runs: Run[] = [];
+    const ceilings: number[] = [];
     const other = makeJob(options, { path: socket, serverPid: dovecot.pid });
     for (let round = 0; round < rounds; round++) {
       runs.push(await runPostern(), { side: 'Dovecot', result: await runLoad(other) });
+      if (options.knowsCeiling === true) ceilings.push(await measureCores(site));
     }
-    const notes = [...compareSides(runs), ...dovecot.complaints(), ...site.complaints()];
+    const notes = [
+      ...compareSides(runs),
+      ...(ceilings.length === 0 ? [] : [describeCeiling(runs, ceilings)]),
+      ...dovecot.complaints(),
+      ...site.complaints(),
+    ];
     return reportRuns(runs, notes);
   } finally {
     await dovecot.stop();
@@ -119,6 +131,21 @@ function makeJob(options: Measured, server: { readonly path: string; readonly se
   const { mechanism, makeLogins = rightLogins, origin = 'one client', limit = SHORT, names } = options;
   const dialogue = { kind: 'sasl', mechanism, logins: makeLogins(names), origin } as const;
   return { ...server, dialogue, connections: CONNECTIONS, limit };
+}
+
+/** All users have one stored password. */
+function measureCores(site: BenchSite): Promise<number> {
+  const [, stored = ''] = readFileSync(join(site.folder, USERS_FILE), 'utf8').split(':');
+  return measureHashThreads({ password: PASSWORD, stored, ...CORES });
+}
+
+function describeCeiling(runs: readonly Run[], ceilings: readonly number[]): string {
+  const shares = (side: string): string => {
+    const rates = runs.filter((run) => run.side === side).map(({ result }) => result.rate);
+    return describeRatios(rates.map((rate, i) => rate / (ceilings[i] ?? Number.NaN)));
+  };
+  const rates = ceilings.map((rate) => formatNumber(rate, 0)).join(', ');
+  return `All cores alone hash ${rates} a second: Postern does ${shares('Postern')} of it, Dovecot ${shares('Dovecot')}`;
 }
 
 /** Each run of Postern against the one of Dovecot after it. */

@@ -159,6 +159,18 @@ describe('PasswordAuthenticator and proofs', () => {
     }
   });
 
+  it('looks everybody up as often, whoever it is (RULES 40)', async () => {
+    const { claim, passdb } = setUp();
+    passdb.set('hashed@example.com', '{SHA512-CRYPT}secret');
+    const counts: number[] = [];
+    for (const user of [BOB, 'hashed@example.com', 'nobody@example.com']) {
+      passdb.asked.length = 0;
+      await (await claim(user)).conclude(false);
+      counts.push(passdb.asked.length);
+    }
+    assert.deepEqual(counts, [2, 2, 2]);
+  });
+
   it('cannot tell in an outage, when the queue is full, and of a hash that cannot be read', async () => {
     const { prove, passdb, hasher, logger } = setUp();
     hasher.verdict = 'busy';
