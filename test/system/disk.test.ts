@@ -33,6 +33,19 @@ function messageOf(id: string, bytes = 0): string {
   return sampleMessage(id) + line.repeat(Math.ceil(bytes / line.length));
 }
 
+function moveMount(from: string, to: string): void {
+  runTool('mount', ['--bind', from, to]);
+  runTool('umount', [from]);
+}
+
+/** Why the messages in the queue wait. */
+function delays({ postfix }: MailSite): string {
+  return postfix
+    .queue()
+    .flatMap(({ recipients }) => recipients.map(({ delayReason }) => delayReason))
+    .join('\n');
+}
+
 describe('a mail disk in trouble', () => {
   let site: MailSite;
   let mailRoot: string;
@@ -59,11 +72,6 @@ describe('a mail disk in trouble', () => {
     chownSync(mailRoot, MAIL_USER.uid, MAIL_USER.gid);
   }
 
-  function moveMount(from: string, to: string): void {
-    runTool('mount', ['--bind', from, to]);
-    runTool('umount', [from]);
-  }
-
   async function send(id: string, bytes = 0): Promise<void> {
     const { data } = await sendFromOutside(site, { from: FROM, to: [USER], content: messageOf(id, bytes) });
     assert.equal(data?.code, 250, `${id}: Postfix takes it`);
@@ -77,13 +85,8 @@ describe('a mail disk in trouble', () => {
 
   /** Waits until Postfix has the message back in its queue, with this reason. */
   async function waitForDelay(reason: RegExp): Promise<void> {
-    const delays = (): string =>
-      site.postfix
-        .queue()
-        .flatMap(({ recipients }) => recipients.map((one) => one.delayReason))
-        .join();
-    await waitFor(`the queue to say ${reason}`, () => reason.test(delays()), SETTLE_MS).catch((error: unknown) =>
-      assert.fail(`${String(error)}: ${delays()}`),
+    await waitFor(`the queue to say ${reason}`, () => reason.test(delays(site)), SETTLE_MS).catch((error: unknown) =>
+      assert.fail(`${String(error)}: ${delays(site)}`),
     );
   }
 
