@@ -6,6 +6,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { network } from '../config/mail-readers.ts';
 import { readText } from '../config/reader.ts';
 import { describeError } from '../core/errors.ts';
+import { MAX_QUOTA_RULES, parseQuotaRule, type QuotaRule } from '../core/quota-rule.ts';
 import { parseSize } from '../core/size.ts';
 import type { AccountSettings } from '../directory/admin.ts';
 import type { Receive } from '../directory/source.ts';
@@ -14,6 +15,7 @@ export interface AccountOptions {
   readonly login?: 'yes' | 'no';
   readonly send?: 'yes' | 'no';
   readonly receive?: Receive;
+  readonly quota?: readonly QuotaRule[];
   /** 0 is none. */
   readonly quotaStorage?: number;
   readonly quotaMessages?: number;
@@ -53,6 +55,11 @@ export function addAccountOptions(command: Command): Command {
         'hold',
       ]),
     )
+    .option(
+      '--quota <rule>',
+      'its own rules in place of those it has, such as *:storage=5G or Trash:storage=+10%; once for each, empty for none',
+      collectRule,
+    )
     .option('--quota-storage <size>', 'limit such as 500M or 1G, or none', parseLimit)
     .option('--quota-messages <count>', 'limit of messages, or none', parseLimit)
     .option('--display-name <text>', 'name of the person')
@@ -67,11 +74,12 @@ export function addAccountOptions(command: Command): Command {
 
 /** What the options ask to be changed. */
 export function readAccountSettings(options: AccountOptions): AccountSettings {
-  const { receive, quotaStorage, quotaMessages, allowNets, home, loginNames, senders } = options;
+  const { receive, quota, quotaStorage, quotaMessages, allowNets, home, loginNames, senders } = options;
   return {
     canLogin: readAnswer(options.login),
     canSend: readAnswer(options.send),
     receive,
+    quotaRules: quota,
     storageBytes: zeroToNull(quotaStorage),
     messages: zeroToNull(quotaMessages),
     displayName: emptyToNull(options.displayName),
@@ -93,6 +101,17 @@ export function readRequirement(answer: Requirement | undefined): boolean | unde
 /** Splits a list at commas and white space. */
 export function splitList(text: string): string[] {
   return text.split(/[\s,]+/).filter((item) => item !== '');
+}
+
+/** Gathers the rules of an option that is given once for each; an empty text is no rule. */
+export function collectRule(text: string, earlier: readonly QuotaRule[] = []): readonly QuotaRule[] {
+  if (text === '') return earlier;
+  if (earlier.length >= MAX_QUOTA_RULES) throw new InvalidArgumentError(`At most ${MAX_QUOTA_RULES} rules`);
+  try {
+    return [...earlier, parseQuotaRule(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(describeError(error));
+  }
 }
 
 /** Commander takes null for a failed parser, so "none" stays 0 until it is read. */

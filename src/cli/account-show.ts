@@ -1,8 +1,9 @@
 /** `postern account list` and `postern account show`. */
 import type { Command } from 'commander';
+import type { AccountRecord } from '../directory/admin.ts';
 import { fail, withAdmin, type VerbEnvironment } from './admin-session.ts';
 import { EXIT } from './exit-codes.ts';
-import { formatAccount, formatAccountLine } from './format-account.ts';
+import { formatAccount, formatAccountLine, recordToJson } from './format-account.ts';
 import { printJson, printJsonList } from './print-json.ts';
 
 export function addAccountList(family: Command, environment: VerbEnvironment): void {
@@ -15,10 +16,14 @@ export function addAccountList(family: Command, environment: VerbEnvironment): v
     .action((domain: string | undefined, options: { readonly json?: true }) =>
       withAdmin(environment, async (admin) => {
         const accounts = admin.accounts.list(domain);
-        if (options.json === true) return printJsonList(terminal, accounts);
+        if (options.json === true) return printJsonList(terminal, listJson(accounts));
         for (const account of accounts) terminal.out(`${formatAccountLine(account)}\n`);
       }),
     );
+}
+
+function* listJson(accounts: Iterable<AccountRecord>): Iterable<object> {
+  for (const account of accounts) yield recordToJson(account);
 }
 
 export function addAccountShow(family: Command, environment: VerbEnvironment): void {
@@ -34,7 +39,7 @@ export function addAccountShow(family: Command, environment: VerbEnvironment): v
         if (account === undefined) {
           return fail(context, { code: EXIT.noUser, text: `Cannot show ${address}: there is no such account` });
         }
-        if (options.json === true) printJson(context.terminal, account);
+        if (options.json === true) printJson(context.terminal, recordToJson(account));
         else context.terminal.out(formatAccount(account));
       }),
     );

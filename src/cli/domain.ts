@@ -1,7 +1,14 @@
 /** `postern domain add|remove|set|list`: the domains of the embedded database. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { formatQuotaRule, type QuotaRule } from '../core/quota-rule.ts';
 import type { DomainRecord, DomainSettings } from '../directory/admin.ts';
-import { createRequirementOption, readRequirement, splitList, type Requirement } from './account-options.ts';
+import {
+  collectRule,
+  createRequirementOption,
+  readRequirement,
+  splitList,
+  type Requirement,
+} from './account-options.ts';
 import { report, withAdmin, type VerbEnvironment } from './admin-session.ts';
 import { POSTFIX_NOTE } from './postfix-note.ts';
 import { printJson } from './print-json.ts';
@@ -12,6 +19,8 @@ interface DomainOptions {
   readonly standsFor?: string;
   readonly catchAll?: readonly string[];
   readonly appPasswords?: Requirement;
+  readonly quota?: readonly QuotaRule[];
+  readonly totalQuota?: readonly QuotaRule[];
 }
 
 export function domainVerb(tools: CliTools): Verb {
@@ -29,6 +38,16 @@ function addOptions(command: Command): Command {
   return command
     .option('--stands-for <domain>', 'another of our domains that this one is a second name of; empty for none')
     .option('--catch-all <addresses>', 'who gets mail for addresses nobody has; empty for nobody', parseCatchAll)
+    .option(
+      '--quota <rule>',
+      'a rule of every account in it, such as *:storage=1G; once for each, empty for none',
+      collectRule,
+    )
+    .option(
+      '--total-quota <rule>',
+      'a rule of all its accounts together, for [quota NAME] with scope = domain',
+      collectRule,
+    )
     .addOption(createRequirementOption());
 }
 
@@ -83,24 +102,38 @@ function addList(family: Command, environment: VerbEnvironment): void {
     .action((options: { readonly json?: true }) =>
       withAdmin(environment, async (admin) => {
         const domains = admin.domains.list();
-        if (options.json === true) printJson(terminal, domains);
+        if (options.json === true) printJson(terminal, domains.map(toJson));
         else for (const domain of domains) terminal.out(`${formatDomain(domain)}\n`);
       }),
     );
 }
 
-function formatDomain({ name, standsFor, catchAll, appPasswordsRequired, accounts, aliases }: DomainRecord): string {
+function formatDomain(domain: DomainRecord): string {
+  const { name, standsFor, catchAll, appPasswordsRequired, quotaRules, totalQuotaRules, accounts, aliases } = domain;
   const required = appPasswordsRequired ? ', app passwords required' : '';
+  const each = quotaRules.map((rule) => `, ${formatQuotaRule(rule)} each`).join('');
+  const total = totalQuotaRules.map((rule) => `, ${formatQuotaRule(rule)} in all`).join('');
   if (standsFor !== undefined) return `${name}  stands for ${standsFor}${required}`;
   const rest = catchAll.length === 0 ? '' : `, the rest to ${catchAll.join(', ')}`;
-  return `${name}  ${accounts} accounts, ${aliases} aliases${rest}${required}`;
+  return `${name}  ${accounts} accounts, ${aliases} aliases${rest}${required}${each}${total}`;
 }
 
-function readSettings({ standsFor, catchAll, appPasswords }: DomainOptions): DomainSettings {
+function toJson(domain: DomainRecord): object {
+  const { quotaRules, totalQuotaRules } = domain;
+  return {
+    ...domain,
+    quotaRules: quotaRules.map(formatQuotaRule),
+    totalQuotaRules: totalQuotaRules.map(formatQuotaRule),
+  };
+}
+
+function readSettings({ standsFor, catchAll, appPasswords, quota, totalQuota }: DomainOptions): DomainSettings {
   return {
     standsFor: standsFor === '' ? null : standsFor,
     catchAll,
     appPasswordsRequired: readRequirement(appPasswords),
+    quotaRules: quota,
+    totalQuotaRules: totalQuota,
   };
 }
 

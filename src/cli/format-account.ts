@@ -1,5 +1,5 @@
 /** An account as text for people: one line in a list, or every field on a line of its own. */
-import { formatQuotaRule } from '../core/quota-rule.ts';
+import { formatQuotaRule, type UserQuotaRule } from '../core/quota-rule.ts';
 import type { AccountRecord } from '../directory/admin.ts';
 import type { Account } from '../directory/source.ts';
 
@@ -17,7 +17,7 @@ export function formatAccountLine(account: AccountRecord): string {
     ...(account.receive === 'accept' ? [] : [`receive ${account.receive}`]),
     ...(account.hasPassword ? [] : ['no password']),
     ...(account.appPasswordsRequired ? ['app passwords required'] : []),
-    ...(hasQuota(account) ? [formatQuotaRule(account.quota)] : []),
+    ...listOwnRules(account),
     ...(account.displayName === undefined ? [] : [account.displayName]),
   ];
   return marks.length === 0 ? account.address : `${account.address}  ${marks.join(', ')}`;
@@ -35,7 +35,7 @@ export function formatAccount(account: AccountRecord): string {
     ['receive', account.receive],
     ['host', account.host],
     ['home', account.home],
-    ['quota', hasQuota(account) ? formatQuotaRule(account.quota) : undefined],
+    ['quota', listOwnRules(account).join(', ')],
     ['login names', account.loginNames.join(', ')],
     ['sends as', account.senders.join(', ')],
     ['allow_nets', account.allowNets.join(', ')],
@@ -59,12 +59,22 @@ export function listUserFields(account: Account, home: string): [name: string, v
     ['mail', account.mail],
     ['uid', account.uid?.toString()],
     ['gid', account.gid?.toString()],
-    ['quota_rule', hasQuota(account) ? formatQuotaRule(account.quota) : undefined],
+    ...nameRules(account.quota),
     ['login', formatSwitch(account.canLogin)],
     ['send', formatSwitch(account.canSend)],
     ['receive', account.receive],
     ['host', account.host],
   ];
+}
+
+/** An account of any userdb for `--json`, its rules under the names of fields. */
+export function accountToJson(account: Account, home: string): object {
+  return { ...account, home, quota: nameRules(account.quota).map(([name, rule]) => `${name}=${rule}`) };
+}
+
+/** An account of the embedded database for `--json`, its own rules as it was given them. */
+export function recordToJson(account: AccountRecord): object {
+  return { ...account, quota: listOwnRules(account) };
 }
 
 function formatAppPasswords({ appPasswords, appPasswordsRequired }: AccountRecord): string | undefined {
@@ -86,6 +96,16 @@ function formatSwitch(isOn: boolean): string {
   return isOn ? 'on' : 'off';
 }
 
-function hasQuota({ quota }: Account): boolean {
-  return quota.storageBytes !== undefined || quota.messages !== undefined;
+/** The rules of the account itself, without those of its domain. */
+function listOwnRules({ quota }: Account): string[] {
+  return quota.filter(({ place }) => place === 'account').map(({ rule }) => formatQuotaRule(rule));
+}
+
+/** Rules under the names a userdb gives them; those of the embedded database, which have no numbers, as the first. */
+function nameRules(quota: readonly UserQuotaRule[]): [name: string, value: string][] {
+  return quota.map(({ root, place, rule }) => {
+    if (root === 'domain') return ['total quota', formatQuotaRule(rule)];
+    const number = typeof place === 'string' || place === 1 ? '' : String(place);
+    return [`quota${root === 1 ? '' : root}_rule${number}`, formatQuotaRule(rule)];
+  });
 }

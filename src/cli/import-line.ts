@@ -40,7 +40,7 @@ export function readUser({ user }: NumberedUser, rules: ImportRules): ReadUser {
   const facts = login.password === undefined ? undefined : rules.describeHash(login.password);
   const reason = findFault({ user, facts }, rules);
   if (reason !== undefined || account === undefined) return { kind: 'faulty', reason: reason ?? 'it is no address' };
-  const { address, host, receive, quota } = account;
+  const { address, host, receive } = account;
   const isLocked = facts?.isLocked === true;
   const imported = {
     address,
@@ -50,7 +50,7 @@ export function readUser({ user }: NumberedUser, rules: ImportRules): ReadUser {
     canLogin: !isLocked && (login.canLogin || host !== undefined),
     receive,
     host,
-    quota,
+    quotaRules: account.quota.map(({ rule }) => rule),
     allowNets: login.allowNets,
   };
   return {
@@ -78,6 +78,7 @@ function findFault(
   const ownLocation = expandField({ name: 'mail', value: location }, { user: user.name });
   if (account.mail !== undefined && account.mail !== ownLocation) return 'it has a mail location of its own';
   if (login.user !== user.name || account.address !== user.name) return 'its fields rename the user';
+  if (account.quota.some(({ root }) => root !== 1)) return 'it has rules for a second quota root';
   const home = trimSlash(account.home);
   if (home === undefined || makesHomes || roots.some((root) => home.startsWith(`${root}/`))) return undefined;
   return `its home ${JSON.stringify(home)} is outside the mail roots (${roots.join(', ')})`;

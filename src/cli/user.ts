@@ -5,11 +5,12 @@
  */
 import { describeError } from '../core/errors.ts';
 import { foldCase } from '../core/address.ts';
+import { matchesMask } from '../core/wildcard.ts';
 import type { Resolution, Target } from '../directory/directory.ts';
 import type { Account } from '../directory/source.ts';
 import { fail } from './admin-session.ts';
 import { EXIT } from './exit-codes.ts';
-import { formatUserFields, listUserFields } from './format-account.ts';
+import { accountToJson, formatUserFields, listUserFields } from './format-account.ts';
 import { printJson, printJsonList } from './print-json.ts';
 import type { CliContext, Verb } from './program.ts';
 import type { CliTools, OpenDirectory } from './tools.ts';
@@ -60,11 +61,11 @@ interface Scene {
 }
 
 async function listUsers(pattern: string, { context, open, options }: Scene): Promise<void> {
-  const fits = makeMatcher(foldCase(pattern));
+  const mask = foldCase(pattern);
   let count = 0;
   async function* fitting(): AsyncIterable<string> {
     for await (const { address } of open.source.accounts()) {
-      if (!fits(address)) continue;
+      if (!matchesMask(address, mask)) continue;
       count += 1;
       yield address;
     }
@@ -98,7 +99,7 @@ async function showLogin(user: string, { context, open, options }: Scene): Promi
       const account = lookup.value;
       const home = describeHome(account, open);
       if (options.field !== undefined) return showField([account], { context, open, field: options.field });
-      if (options.json === true) printJson(context.terminal, { ...account, home });
+      if (options.json === true) printJson(context.terminal, accountToJson(account, home));
       else context.terminal.out(formatUserFields(account, home));
     }
   }
@@ -160,7 +161,7 @@ function formatTarget(target: Target, open: OpenDirectory): string {
 function toJson(resolution: Resolution, open: OpenDirectory): unknown {
   const targets = resolution.targets.map((target) =>
     target.kind === 'account'
-      ? { ...target, account: { ...target.account, home: describeHome(target.account, open) } }
+      ? { ...target, account: accountToJson(target.account, describeHome(target.account, open)) }
       : target,
   );
   return { ...resolution, domain: resolution.domain.name, targets };
@@ -173,34 +174,4 @@ function describeHome(account: Account, open: OpenDirectory): string {
   } catch (error) {
     return `none: ${describeError(error)}`;
   }
-}
-
-/** A matcher for `*` and `?` that takes time in proportion to the text, whatever the pattern. */
-function makeMatcher(pattern: string): (text: string) => boolean {
-  const wanted = Array.from(pattern.replaceAll(/\*+/g, '*'));
-  return (text) => {
-    let reachable = new Set([0]);
-    for (const character of Array.from(text)) reachable = step(reachable, { wanted, character });
-    return [...closeStars(reachable, wanted)].includes(wanted.length);
-  };
-}
-
-function step(
-  reachable: ReadonlySet<number>,
-  { wanted, character }: { readonly wanted: readonly string[]; readonly character: string },
-): Set<number> {
-  const next = new Set<number>();
-  for (const place of closeStars(reachable, wanted)) {
-    const expected = wanted[place];
-    if (expected === '*') next.add(place);
-    else if (expected === '?' || expected === character) next.add(place + 1);
-  }
-  return next;
-}
-
-/** A star may also stand for nothing. */
-function closeStars(places: ReadonlySet<number>, wanted: readonly string[]): Set<number> {
-  const closed = new Set(places);
-  for (const place of places) if (wanted[place] === '*') closed.add(place + 1);
-  return closed;
 }

@@ -133,11 +133,11 @@ export const delimiters: Reader<string> = createReader({
   form: 'characters such as +; may be empty',
 });
 
-/** `*:storage=1G:messages=1000`; empty for no limit. */
-export const quotaRule: Reader<QuotaRule> = createReader({
-  parse: (value) => (value === '' ? {} : parseQuotaRule(value)),
-  format: (rule) => (Object.keys(rule).length === 0 ? '' : formatQuotaRule(rule)),
-  form: '*:storage=SIZE:messages=NUMBER; may be empty',
+/** `*:storage=1G:messages=1000`, `Trash:storage=+10%`; empty for no rule. */
+export const quotaRule: Reader<QuotaRule | undefined> = createReader({
+  parse: (value) => (value === '' ? undefined : parseQuotaRule(value)),
+  format: (rule) => (rule === undefined ? '' : formatQuotaRule(rule)),
+  form: 'MAILBOX:storage=SIZE:messages=NUMBER or MAILBOX:ignore; may be empty',
 });
 
 /** Text behind a reply code: one line of ASCII, since not every client was asked for UTF-8. */

@@ -7,7 +7,7 @@ import { parseTemplate, type TemplatePart } from './template.ts';
 import { expandPart, expandTemplate, type Variables } from './variables.ts';
 
 const DEFERRED = /^(?:userdb_)?(?:mail|mail_location)(?::|$)/;
-const LITERAL = /^(?:userdb_)?quota_rule\d*(?::|$)/;
+const LITERAL = /^(?:userdb_)?quota\d*_rule\d*(?::|$)/;
 
 /** Expands the value of one field; throws SyntaxError for a variable that is unknown or has no value here. */
 export function expandField({ name, value }: FieldTemplate, variables: Variables): string {

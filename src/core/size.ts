@@ -5,7 +5,7 @@ const STEP = 1024;
 
 /** Parses `NUMBER[B|K|M|G|T]` to bytes; `unit` is what a bare number counts in. Throws SyntaxError. */
 export function parseSize(text: string, unit: 'B' | 'K' = 'B'): number {
-  const match = /^(\d{1,15})\s?([BKMGT])?(?:i?B)?$/i.exec(text);
+  const match = /^(\d{1,16})\s?([BKMGT])?(?:i?B)?$/i.exec(text);
   if (match === null) throw new SyntaxError(`Cannot parse size "${text}": use a number and one of B K M G T`);
   const letter = (match[2] ?? unit).toUpperCase();
   const power = letter === 'B' ? 0 : UNITS.findIndex((known) => known === letter);

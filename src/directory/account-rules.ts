@@ -4,7 +4,8 @@
  */
 import { expandFields } from '../core/field-templates.ts';
 import type { FieldTemplate } from '../core/fields.ts';
-import type { Account, QuotaLimits, Receive } from './source.ts';
+import type { UserQuotaRule } from '../core/quota-rule.ts';
+import type { Account, Receive } from './source.ts';
 import { readAccount, type SystemIds } from './userdb-fields.ts';
 
 /** From the mildest to the strictest that is not for good: a fault must never refuse mail. */
@@ -28,7 +29,7 @@ export function mergeAccounts(earlier: Account, later: Account): Account {
     mail: later.mail ?? earlier.mail,
     uid: later.uid ?? earlier.uid,
     gid: later.gid ?? earlier.gid,
-    quota: hasLimits(later.quota) ? later.quota : earlier.quota,
+    quota: mergeRules(earlier.quota, later.quota),
   };
 }
 
@@ -48,6 +49,10 @@ function stricter(one: Receive, other: Receive): Receive {
   return STRICTNESS.indexOf(one) > STRICTNESS.indexOf(other) ? one : other;
 }
 
-function hasLimits({ storageBytes, messages }: QuotaLimits): boolean {
-  return storageBytes !== undefined || messages !== undefined;
+/** Rule by rule: a userdb that says nothing of `quota_rule2` leaves it as it was. */
+function mergeRules(earlier: readonly UserQuotaRule[], later: readonly UserQuotaRule[]): readonly UserQuotaRule[] {
+  if (earlier.length === 0) return later;
+  const isReplaced = ({ root, place }: UserQuotaRule): boolean =>
+    later.some((rule) => rule.root === root && rule.place === place);
+  return [...earlier.filter((rule) => !isReplaced(rule)), ...later];
 }

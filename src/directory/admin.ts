@@ -5,6 +5,7 @@
  */
 import type { SealedToken } from '../auth/app-password.ts';
 import type { AppPasswordScope } from '../core/app-password-words.ts';
+import type { QuotaRule } from '../core/quota-rule.ts';
 import type { AccountImport, ImportOptions } from './import.ts';
 import type { Account, Alias, Receive } from './source.ts';
 
@@ -26,6 +27,10 @@ export interface DomainRecord {
   readonly catchAll: readonly string[];
   /** Its accounts log in with app passwords only. */
   readonly appPasswordsRequired: boolean;
+  /** Of every account in it, unless the account says otherwise. */
+  readonly quotaRules: readonly QuotaRule[];
+  /** Of all its accounts together. */
+  readonly totalQuotaRules: readonly QuotaRule[];
   readonly accounts: number;
   readonly aliases: number;
   /** Milliseconds since 1970. */
@@ -59,10 +64,22 @@ export interface DomainSettings {
   /** Empty for none. */
   readonly catchAll?: readonly string[] | undefined;
   readonly appPasswordsRequired?: boolean | undefined;
+  /** All of them; empty for none. */
+  readonly quotaRules?: readonly QuotaRule[] | undefined;
+  readonly totalQuotaRules?: readonly QuotaRule[] | undefined;
+}
+
+/** What can be changed in the quota of an account. */
+export interface QuotaChange {
+  /** All of its own rules; empty for none. */
+  readonly quotaRules?: readonly QuotaRule[] | undefined;
+  /** Limits of its rule `*`; null takes one away, so that the domain's or the configured one holds. */
+  readonly storageBytes?: number | null | undefined;
+  readonly messages?: number | null | undefined;
 }
 
 /** What can be changed in an account; undefined leaves it as it is, null takes it away. */
-export interface AccountSettings {
+export interface AccountSettings extends QuotaChange {
   /** `{SCHEME}data`, hashed by the caller. */
   readonly password?: string | null | undefined;
   readonly displayName?: string | null | undefined;
@@ -71,8 +88,6 @@ export interface AccountSettings {
   readonly receive?: Receive | undefined;
   readonly host?: string | null | undefined;
   readonly home?: string | undefined;
-  readonly storageBytes?: number | null | undefined;
-  readonly messages?: number | null | undefined;
   /** Checked by the caller; empty for all. */
   readonly allowNets?: readonly string[] | undefined;
   readonly appPasswordsRequired?: boolean | undefined;

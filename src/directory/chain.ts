@@ -7,6 +7,7 @@
 import { describeError } from '../core/errors.ts';
 import type { Fields } from '../core/fields.ts';
 import { ABSENT, found, unavailable, type Lookup, type Unavailable } from '../core/outcome.ts';
+import { NO_USER_RULES } from '../core/quota-rule.ts';
 import { applyFieldRules, mergeAccounts, type FieldRules } from './account-rules.ts';
 import type { Account, Alias, DirectorySource, Domain } from './source.ts';
 import type { SystemIds } from './userdb-fields.ts';
@@ -199,7 +200,7 @@ function act(state: ChainState, action: Action): boolean {
 
 /** Somebody who exists by the rules alone, and of whom nothing is known. */
 function makeBareAccount(address: string, source: string): Account {
-  return { address, source, canLogin: true, canSend: true, receive: 'accept', quota: {} };
+  return { address, source, canLogin: true, canSend: true, receive: 'accept', quota: NO_USER_RULES };
 }
 
 function foundIn<T>(answers: readonly Lookup<T>[]): T[] {

@@ -2,7 +2,8 @@
  * The port through which many accounts at once are taken over from another program (`account import`). Each is judged
  * alone: it is taken whole or not at all, and doing it again changes nothing.
  */
-import type { QuotaLimits, Receive } from './source.ts';
+import type { QuotaRule } from '../core/quota-rule.ts';
+import type { Receive } from './source.ts';
 
 /** An account as the users file of another program describes it, in the words of this one. */
 export interface ImportedAccount {
@@ -14,7 +15,7 @@ export interface ImportedAccount {
   readonly canLogin: boolean;
   readonly receive: Receive;
   readonly host: string | undefined;
-  readonly quota: QuotaLimits;
+  readonly quotaRules: readonly QuotaRule[];
   /** Checked by the caller; empty for all. */
   readonly allowNets: readonly string[];
 }

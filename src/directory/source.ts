@@ -5,6 +5,7 @@
  */
 import type { Fields } from '../core/fields.ts';
 import type { Lookup } from '../core/outcome.ts';
+import type { UserQuotaRule } from '../core/quota-rule.ts';
 
 /** A domain that is ours. */
 export interface Domain {
@@ -18,12 +19,6 @@ export interface Domain {
 
 /** What happens to mail for an account: stored, refused (550), or held back at the sender (4xx). */
 export type Receive = 'accept' | 'refuse' | 'hold';
-
-/** Limits of one account; undefined is no limit. */
-export interface QuotaLimits {
-  readonly storageBytes?: number | undefined;
-  readonly messages?: number | undefined;
-}
 
 /** One mailbox owner. */
 export interface Account {
@@ -43,7 +38,8 @@ export interface Account {
   /** Ids the userdb asks for; Postern never switches to them (RULES 13). */
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-  readonly quota: QuotaLimits;
+  /** What it has besides the rules of `[quota]`, or in their place. */
+  readonly quota: readonly UserQuotaRule[];
 }
 
 /** An address that stands for others. */

@@ -5,8 +5,8 @@
  */
 import { parseNormalized } from '../core/address.ts';
 import { isSwitchedOn, mergeFields, NO_FIELDS, splitImport, type Fields } from '../core/fields.ts';
-import { parseQuotaRule } from '../core/quota-rule.ts';
-import type { Account, QuotaLimits, Receive } from './source.ts';
+import { MAX_QUOTA_RULES, NO_USER_RULES, parseQuotaRule, type UserQuotaRule } from '../core/quota-rule.ts';
+import type { Account, Receive } from './source.ts';
 
 /** Looks system names up; undefined when there is no such user or group. */
 export interface SystemIds {
@@ -37,7 +37,7 @@ interface Draft {
   name: string;
   canLogin: boolean;
   receive: Receive;
-  quota: QuotaLimits;
+  readonly quota: UserQuotaRule[];
   home?: string | undefined;
   mail?: string | undefined;
   host?: string | undefined;
@@ -59,13 +59,14 @@ const EFFECTS: ReadonlyMap<string, Effect> = new Map<string, Effect>([
   ['mail_location', (draft, value) => void (draft.mail = value === '' ? undefined : value)],
   ['uid', (draft, text) => void (draft.uid = readId(draft, { text, kind: 'uid' }))],
   ['gid', (draft, text) => void (draft.gid = readId(draft, { text, kind: 'gid' }))],
-  // RULES 44: both forms of the sign mean percent.
-  ['quota_rule', (draft, value) => void (draft.quota = parseQuotaRule(value.replaceAll('%%', '%')))],
   ['tempfail', (draft, value) => void (draft.receive = isSwitchedOn(value) ? 'hold' : draft.receive)],
   ['nologin', (draft, value) => void (draft.canLogin = draft.canLogin && !isSwitchedOn(value))],
   ['proxy', (draft, value) => void (draft.canLogin = draft.canLogin && !isSwitchedOn(value))],
   ['host', readHost],
 ]);
+
+/** `quota_rule`, `quota_rule2`, and those of further roots: `quota2_rule`. Dovecot looks for no other numbers. */
+const QUOTA_RULE = /^quota([2-9]|[1-9]\d+)?_rule([2-9]|[1-9]\d+)?$/;
 
 /** RULES 13: read by Dovecot, and of no effect here; `check` says so once. */
 const IGNORED: ReadonlySet<string> = new Set(['mail_plugins', 'nice', 'chroot', 'system_groups_user', 'uidgid_file']);
@@ -76,7 +77,7 @@ const UNKNOWN_ID = -1;
 
 /** Makes an account of what a driver found. */
 export function readAccount({ address, source, fields, ids }: UserdbSource): UserdbReading {
-  const draft: Draft = { name: address, canLogin: true, receive: 'accept', quota: {}, ids, faults: [] };
+  const draft: Draft = { name: address, canLogin: true, receive: 'accept', quota: [], ids, faults: [] };
   const ignored: string[] = [];
   for (const [key, value] of settleFields(fields)) {
     applyField(draft, key, value);
@@ -98,7 +99,7 @@ function applyField(draft: Draft, ...[key, value]: [key: string, value: string])
   // A suffix nobody knows must not hide what is before it.
   const colon = key.indexOf(':');
   const name = colon === -1 ? key : key.slice(0, colon);
-  const effect = EFFECTS.get(name);
+  const effect = EFFECTS.get(name) ?? findQuotaEffect(name);
   if (effect === undefined) return;
   try {
     if (name !== key) throw new SyntaxError('unknown suffix');
@@ -117,7 +118,17 @@ function makeAccount(draft: Draft, { address, source }: { address: string; sourc
   const own = renamed ?? parseNormalized(address);
   if (own === undefined) return undefined;
   const receive = renamed === undefined ? 'hold' : draft.receive;
-  return { address: own, source, canLogin, canSend: true, receive, host, home, mail, uid, gid, quota };
+  const rules = quota.length === 0 ? NO_USER_RULES : quota;
+  return { address: own, source, canLogin, canSend: true, receive, host, home, mail, uid, gid, quota: rules };
+}
+
+function findQuotaEffect(name: string): Effect | undefined {
+  const [whole, root = '1', place = '1'] = QUOTA_RULE.exec(name) ?? [];
+  if (whole === undefined) return undefined;
+  return (draft, value) => {
+    if (Math.max(Number(root), Number(place)) > MAX_QUOTA_RULES) throw new SyntaxError('too many rules');
+    draft.quota.push({ root: Number(root), place: Number(place), rule: parseQuotaRule(value) });
+  };
 }
 
 function renameLocal(draft: Draft, value: string): void {

@@ -1,6 +1,7 @@
 /**
  * An account as the mail store sees it. `directory/source.ts` Account fits it without conversion.
  */
+import type { UserQuotaRule } from '../core/quota-rule.ts';
 
 export interface MailUser {
   /** Canonical address. */
@@ -9,5 +10,5 @@ export interface MailUser {
   readonly mail?: string | undefined;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-  readonly quota: { readonly storageBytes?: number | undefined; readonly messages?: number | undefined };
+  readonly quota: readonly UserQuotaRule[];
 }

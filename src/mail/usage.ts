@@ -14,6 +14,7 @@ import { locate, type LocationSettings, type MailLocation } from './location.ts'
 import type { MailRoots } from './mail-root.ts';
 import type { MailUser } from './mail-user.ts';
 import type { NameMaker } from './maildir-name.ts';
+import { RootPlan, type QuotaRoot } from './quota-limits.ts';
 import type { QuotaVerdict } from './quota-verdict.ts';
 import type { ScanRequest } from './usage-scan.ts';
 import type { ScanReply } from './usage-worker.ts';
@@ -27,8 +28,8 @@ export interface QuotaMeterOptions {
   readonly settings: LocationSettings;
   readonly roots: MailRoots;
   readonly names: NameMaker;
-  /** `[quota] rule`, for accounts that have no limit of their own. */
-  readonly defaults: QuotaLimits;
+  /** `[quota]`. */
+  readonly root: QuotaRoot;
   /** Reads the directories, off the event loop. */
   readonly thread: { measure(request: ScanRequest): Promise<ScanReply> };
   readonly clock: Clock;
@@ -127,11 +128,7 @@ export class QuotaMeter {
   }
 
   #limitsOf(user: MailUser): QuotaLimits {
-    const { defaults } = this.#options;
-    return {
-      storageBytes: user.quota.storageBytes ?? defaults.storageBytes,
-      messages: user.quota.messages ?? defaults.messages,
-    };
+    return new RootPlan(this.#options.root, { position: 1, userRules: user.quota }).limits;
   }
 
   /** The account with a measurement that is fresh enough, or `unknown`. */

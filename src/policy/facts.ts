@@ -3,6 +3,7 @@
  * and `QuotaVerdict` of the directory and the mail store fit it as they are.
  */
 import type { Lookup } from '../core/outcome.ts';
+import type { UserQuotaRule } from '../core/quota-rule.ts';
 
 /** One mailbox owner. The rules look at the first four; the rest is what the meter needs to find the mailbox. */
 export interface PolicyAccount {
@@ -15,7 +16,7 @@ export interface PolicyAccount {
   readonly mail?: string | undefined;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-  readonly quota: { readonly storageBytes?: number | undefined; readonly messages?: number | undefined };
+  readonly quota: readonly UserQuotaRule[];
 }
 
 /** One place where mail for an address ends. */

@@ -57,7 +57,7 @@ describe('passwords()', () => {
       canLogin: true,
       receive: 'accept',
       host: undefined,
-      quota: {},
+      quotaRules: [],
       allowNets: [],
     } as const;
     const names = Array.from({ length: 1200 }, (_, i) => `u${String(i).padStart(4, '0')}@d.test`);

@@ -19,7 +19,7 @@ function account(address: string, change: Partial<ImportedAccount> = {}): Import
     canLogin: true,
     receive: 'accept',
     host: undefined,
-    quota: {},
+    quotaRules: [],
     allowNets: [],
     ...change,
   };

@@ -11,6 +11,7 @@ import { SqliteReader } from '../../src/store/sqlite/reader.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { queryFor } from '../support/passdb-query.ts';
 import { openAdmin } from './engines.ts';
+import { parseQuotaRule } from '../../src/core/quota-rule.ts';
 
 /** A database as the program of schema version 1 left it, with an account of every kind. */
 const VERSION_1 = join(import.meta.dirname, '../../../test/store/version-1.db.gz');
@@ -82,7 +83,7 @@ describe('openForWriting()', () => {
     const bob = admin.accounts.find('bob@d.test');
     assert.ok(bob !== undefined && bob.hasPassword && !bob.appPasswordsRequired);
     assert.deepEqual(bob.loginNames, ['bob', 'bob@d.test']);
-    assert.equal(bob.quota.storageBytes, 1024 ** 3);
+    assert.deepEqual(bob.quota, [{ root: 1, place: 'account', rule: parseQuotaRule('*:storage=1G') }]);
     assert.deepEqual(admin.accounts.find('ann@d.test')?.senders, ['info@d.test']);
     assert.deepEqual(admin.aliases.list()[0]?.targets, ['bob@d.test', 'ann@d.test']);
     assert.deepEqual(await admin.accounts.add('old@d.test', { adopt: false }), {
@@ -124,7 +125,7 @@ describe('openForWriting()', () => {
     const broken = [...MIGRATIONS, 'ALTER TABLE domain ADD COLUMN state TEXT; SELECT * FROM nothing'];
     assert.throws(() => openForWriting({ path, create: false, logger, migrations: broken }));
     const database = openForWriting({ path, create: false, logger });
-    assert.deepEqual(database.prepare('SELECT * FROM domain').columns().length, 5);
+    assert.deepEqual(database.prepare('SELECT * FROM domain').columns().length, 7);
     database.close();
     // And the copy left behind does not stop the next attempt.
     openForWriting({ path, create: false, logger, migrations: NEXT }).close();

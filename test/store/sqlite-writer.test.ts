@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import Database from 'better-sqlite3';
 import type { AdminOutcome, DirectoryAdmin, Refusal } from '../../src/directory/admin.ts';
 import { openAdmin } from './engines.ts';
+import { formatQuotaRule, parseQuotaRule } from '../../src/core/quota-rule.ts';
 
 const HOMES = '/nonexistent/vmail';
 
@@ -89,12 +90,38 @@ describe('openSqliteAdmin()', () => {
       );
       await done(admin.accounts.set('bob@d.test', { messages: null, canLogin: false }));
       const bob = admin.accounts.find('bob@d.test');
-      assert.deepEqual(bob?.quota, { storageBytes: 1024, messages: undefined });
+      assert.deepEqual(bob?.quota, [{ root: 1, place: 'account', rule: parseQuotaRule('*:storage=1K') }]);
       assert.deepEqual(
         [bob.allowNets, bob.note, bob.receive, bob.canSend, bob.canLogin, bob.hasPassword],
         [['192.0.2.0/24', '::1/128'], 'n', 'hold', false, false, true],
       );
       await refused(admin.accounts.set('eve@d.test', {}), 'missing');
+    });
+
+    it('gives an account the rules of its domain and its own on top, and changes one limit without the others', async () => {
+      const show = (): string[] =>
+        (admin.accounts.find('bob@d.test')?.quota ?? []).map(
+          ({ root, place, rule }) => `${root} ${place} ${formatQuotaRule(rule)}`,
+        );
+      const rules = ['*:storage=1G', '*:messages=10', 'Trash:storage=+10%'].map(parseQuotaRule);
+      await done(admin.accounts.set('bob@d.test', { quotaRules: rules }));
+      assert.deepEqual(
+        show(),
+        rules.map((rule) => `1 account ${formatQuotaRule(rule)}`),
+      );
+      await done(admin.accounts.set('bob@d.test', { messages: 20 }));
+      const own = ['1 account *:storage=1G:messages=20', '1 account Trash:storage=+10%'];
+      assert.deepEqual(show(), own);
+      const total = [parseQuotaRule('*:storage=9G')];
+      await done(admin.domains.set('d.test', { quotaRules: [parseQuotaRule('Spam:ignore')], totalQuotaRules: total }));
+      assert.deepEqual(show(), ['1 domain Spam:ignore', 'domain domain *:storage=9G', ...own]);
+      const domain = admin.domains.list().find(({ name }) => name === 'd.test');
+      assert.deepEqual(domain?.totalQuotaRules, total);
+      await done(admin.accounts.set('bob@d.test', { storageBytes: null, messages: null }));
+      await done(admin.domains.set('d.test', { quotaRules: [], totalQuotaRules: [] }));
+      assert.deepEqual(show(), ['1 account Trash:storage=+10%']);
+      await done(admin.accounts.set('bob@d.test', { quotaRules: [] }));
+      assert.deepEqual(show(), []);
     });
 
     it('keeps mail on removal, and gives the address out again only with adopt (RULES 15)', async () => {

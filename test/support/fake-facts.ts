@@ -8,6 +8,7 @@ import type {
   RoomVerdict,
   WantedRoom,
 } from '../../src/policy/facts.ts';
+import { userQuota } from './quota.ts';
 
 export class FakeFacts implements PolicyFacts {
   readonly accounts = new Map<string, PolicyAccount>();
@@ -25,7 +26,7 @@ export class FakeFacts implements PolicyFacts {
       address,
       canSend: true,
       receive: 'accept',
-      quota: { storageBytes: 1000 },
+      quota: userQuota('*:storage=1000B'),
       ...fields,
     };
     this.accounts.set(address, account);
@@ -60,7 +61,8 @@ export class FakeFacts implements PolicyFacts {
   checkRoom(account: PolicyAccount, wanted: WantedRoom): Promise<RoomVerdict> {
     this.asked.push({ address: account.address, wanted });
     const used = this.usage.get(account.address);
-    const limit = account.quota.storageBytes ?? Number.POSITIVE_INFINITY;
+    const [rule] = account.quota.map((one) => one.rule);
+    const limit = (rule?.kind === 'root' ? rule.storageBytes : undefined) ?? Number.POSITIVE_INFINITY;
     if (used === undefined) return Promise.resolve({ kind: 'unknown', reason: 'not measured' });
     if (wanted.bytes > limit) return Promise.resolve({ kind: 'too-large' });
     return Promise.resolve({ kind: used + wanted.bytes > limit ? 'over' : 'fits' });

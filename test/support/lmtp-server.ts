@@ -16,6 +16,7 @@ import type { CollectingLogger } from './collecting-logger.ts';
 import { startStore, type StoreWish, type TestStore } from './mail-store.ts';
 import { MemorySource } from './memory-source.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { userQuota } from './quota.ts';
 
 export interface LmtpWish {
   readonly options?: Partial<LmtpOptions>;
@@ -47,9 +48,9 @@ export class LmtpTestServer {
         { address: 'away@d.example', host: 'other.example' },
         { address: 'foreign@d.example', uid: 12_345 },
         { address: 'lost@d.example', mail: 'maildir:/elsewhere' },
-        { address: 'full@d.example', quota: { storageBytes: 1 } },
-        { address: 'small@d.example', quota: { storageBytes: 1000 } },
-        { address: 'tight@d.example', quota: { messages: 1 } },
+        { address: 'full@d.example', quota: userQuota('*:storage=1B') },
+        { address: 'small@d.example', quota: userQuota('*:storage=1000B') },
+        { address: 'tight@d.example', quota: userQuota('*:messages=1') },
       ],
       aliases: {
         'alias@d.example': ['ann@d.example'],

@@ -12,10 +12,11 @@ import type { MailUser } from '../../src/mail/mail-user.ts';
 import { NameMaker } from '../../src/mail/maildir-name.ts';
 import type { DeliveryOutcome } from '../../src/mail/outcome.ts';
 import { UsageThread } from '../../src/mail/usage-thread.ts';
-import { QuotaMeter, type QuotaLimits } from '../../src/mail/usage.ts';
+import { QuotaMeter } from '../../src/mail/usage.ts';
 import { CollectingLogger } from './collecting-logger.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { quotaRoot } from './quota.ts';
 
 export interface StoreWish {
   readonly folder?: string;
@@ -23,7 +24,8 @@ export interface StoreWish {
   readonly clock?: Clock;
   readonly settings?: Partial<MailStoreSettings>;
   readonly location?: Partial<LocationSettings>;
-  readonly quota?: QuotaLimits;
+  /** Rules of `[quota]`. */
+  readonly quota?: readonly string[];
   readonly rootWaitMs?: number;
 }
 
@@ -66,7 +68,7 @@ export class TestStore {
       settings: location,
       roots: this.roots,
       names: this.names,
-      defaults: wish.quota ?? {},
+      root: quotaRoot(wish.quota ?? []),
       thread: this.thread,
       clock,
       logger,
@@ -130,7 +132,7 @@ export async function startStore(t: TestContext, wish: StoreWish = {}): Promise<
 }
 
 export function mailUser(address: string, more: Partial<MailUser> = {}): MailUser {
-  return { address, quota: {}, ...more };
+  return { address, quota: [], ...more };
 }
 
 /** Names in a directory; none when it does not exist. */

@@ -16,7 +16,7 @@ export interface MemoryContent {
 /** An account with everything on and no limits. */
 export function makeAccount(account: string | (Partial<Account> & { readonly address: string })): Account {
   const given = typeof account === 'string' ? { address: account } : account;
-  return { source: 'memory', canLogin: true, canSend: true, receive: 'accept', quota: {}, ...given };
+  return { source: 'memory', canLogin: true, canSend: true, receive: 'accept', quota: [], ...given };
 }
 
 export class MemorySource implements DirectorySource {

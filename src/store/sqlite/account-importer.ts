@@ -7,6 +7,7 @@ import type Database from 'better-sqlite3';
 import { existsSync } from 'node:fs';
 import { domainOf } from '../../core/address.ts';
 import type { AccountImport, ImportedAccount, ImportOptions, ImportVerdict } from '../../directory/import.ts';
+import { formatRules } from './quota-texts.ts';
 import { Refused, requireAddress, requireHoldingDomain, type WriterContext } from './transaction.ts';
 
 /** What is to be done for an account that was found good. */
@@ -126,8 +127,7 @@ export class AccountImporter implements AccountImport {
       canLogin: account.canLogin ? 1 : 0,
       receive: account.receive,
       host: account.host ?? null,
-      storageBytes: account.quota.storageBytes ?? null,
-      messages: account.quota.messages ?? null,
+      quotaRules: formatRules(account.quotaRules),
       allowNets: account.allowNets.join(' '),
       now,
     });
@@ -154,10 +154,9 @@ function prepareStatements(database: Database.Database) {
     addDomain: database.prepare<[string, number]>('INSERT INTO domain (name, created_at) VALUES (?, ?)'),
     addLogin: database.prepare<[string, number | bigint]>('INSERT INTO login_name (name, account_id) VALUES (?, ?)'),
     addAccount: database.prepare<Record<string, string | number | null>>(
-      `INSERT INTO account (address, domain, home, password, can_login, receive, host, storage_bytes, messages, allow_nets,
+      `INSERT INTO account (address, domain, home, password, can_login, receive, host, quota_rules, allow_nets,
          created_at, changed_at)
-       VALUES ($address, $domain, $home, $password, $canLogin, $receive, $host, $storageBytes, $messages, $allowNets,
-         $now, $now)`,
+       VALUES ($address, $domain, $home, $password, $canLogin, $receive, $host, $quotaRules, $allowNets, $now, $now)`,
     ),
     setPassword: database.prepare<[string, number, number]>(
       'UPDATE account SET password = ?, changed_at = ? WHERE id = ?',

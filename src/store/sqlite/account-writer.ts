@@ -10,6 +10,7 @@ import { AccountImporter } from './account-importer.ts';
 import { findRecord, listRecords } from './account-records.ts';
 import { insertAlias } from './alias-writer.ts';
 import { clearFormer, findFormerHome, forgetAccount } from './former-account.ts';
+import { changeRules } from './quota-texts.ts';
 import {
   Refused,
   requireAddress,
@@ -33,8 +34,6 @@ const COLUMNS = [
   ['receive', 'receive'],
   ['host', 'host'],
   ['home', 'home'],
-  ['storageBytes', 'storage_bytes'],
-  ['messages', 'messages'],
   ['allowNets', 'allow_nets'],
   ['appPasswordsRequired', 'app_passwords_required'],
   ['note', 'note'],
@@ -188,9 +187,18 @@ export class AccountWriter implements AccountAdmin {
       const value = settings[key];
       if (value !== undefined) values[column] = toColumn(value);
     }
+    const { quotaRules, storageBytes, messages } = settings;
+    if (quotaRules !== undefined || storageBytes !== undefined || messages !== undefined) {
+      values['quota_rules'] = changeRules(this.#readQuota(id), settings);
+    }
     this.#update(id, values);
     if (settings.loginNames !== undefined) this.#writeLoginNames(id, settings.loginNames);
     if (settings.senders !== undefined) this.#writeSenders(id, settings.senders);
+  }
+
+  #readQuota(id: number): string {
+    const { database } = this.#context;
+    return database.prepare<[number], string>('SELECT quota_rules FROM account WHERE id = ?').pluck().get(id) ?? '[]';
   }
 
   #update(id: number, values: Readonly<Record<string, string | number | null>>): void {

@@ -3,6 +3,7 @@
  */
 import type { AdminOutcome, DomainAdmin, DomainRecord, DomainSettings } from '../../directory/admin.ts';
 import { forgetAccount } from './former-account.ts';
+import { formatRules, readRules } from './quota-texts.ts';
 import {
   checkRoute,
   Refused,
@@ -22,6 +23,8 @@ interface DomainRow {
   readonly stands_for: string | null;
   readonly catch_all: string;
   readonly app_passwords_required: number;
+  readonly quota_rules: string;
+  readonly total_quota_rules: string;
   readonly created_at: number;
   readonly accounts: number;
   readonly aliases: number;
@@ -70,7 +73,7 @@ export class DomainWriter implements DomainAdmin {
   list(): DomainRecord[] {
     const rows = this.#context.database
       .prepare<[], DomainRow>(
-        `SELECT name, stands_for, catch_all, app_passwords_required, created_at,
+        `SELECT name, stands_for, catch_all, app_passwords_required, quota_rules, total_quota_rules, created_at,
            (SELECT count(*) FROM account WHERE account.domain = domain.name) AS accounts,
            (SELECT count(*) FROM alias WHERE alias.domain = domain.name) AS aliases
          FROM domain ORDER BY name`,
@@ -81,6 +84,8 @@ export class DomainWriter implements DomainAdmin {
       standsFor: row.stands_for ?? undefined,
       catchAll: this.#context.queries.findDomain(row.name)?.catchAll ?? [],
       appPasswordsRequired: row.app_passwords_required === 1,
+      quotaRules: readRules(row.quota_rules),
+      totalQuotaRules: readRules(row.total_quota_rules),
       accounts: row.accounts,
       aliases: row.aliases,
       createdAt: row.created_at,
@@ -102,6 +107,7 @@ export class DomainWriter implements DomainAdmin {
       const value = appPasswordsRequired ? 1 : 0;
       database.prepare('UPDATE domain SET app_passwords_required = ? WHERE name = ?').run(value, name);
     }
+    this.#writeRules(name, settings);
     const notes = appPasswordsRequired === true ? this.#noteLockedOut(name) : [];
     const domain = this.#context.queries.findDomain(name);
     if (domain === undefined || domain.catchAll.length === 0) return notes;
@@ -109,6 +115,18 @@ export class DomainWriter implements DomainAdmin {
       throw new Refused('in-use', `Domain ${name} cannot stand for ${domain.standsFor} and have a catch-all`);
     }
     return [...notes, ...(await checkRoute(this.#context, `${PROBE}@${name}`))];
+  }
+
+  #writeRules(name: string, { quotaRules, totalQuotaRules }: DomainSettings): void {
+    const { database } = this.#context;
+    if (quotaRules !== undefined) {
+      database.prepare('UPDATE domain SET quota_rules = ? WHERE name = ?').run(formatRules(quotaRules), name);
+    }
+    if (totalQuotaRules !== undefined) {
+      database
+        .prepare('UPDATE domain SET total_quota_rules = ? WHERE name = ?')
+        .run(formatRules(totalQuotaRules), name);
+    }
   }
 
   /** The name `name` may stand for; chains are refused, so that there is one place to look. */

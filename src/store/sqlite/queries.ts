@@ -10,6 +10,7 @@ import { APP_PASSWORD_SCOPES, MAX_APP_PASSWORDS } from '../../core/app-password-
 import { domainOf } from '../../core/address.ts';
 import { NO_FIELDS } from '../../core/fields.ts';
 import type { Account, Alias, Domain, Receive } from '../../directory/source.ts';
+import { QuotaTexts } from './quota-texts.ts';
 
 interface DomainRow {
   readonly name: string;
@@ -24,8 +25,9 @@ interface AccountRow {
   readonly receive: Receive;
   readonly host: string | null;
   readonly home: string;
-  readonly storage_bytes: number | null;
-  readonly messages: number | null;
+  readonly quota_rules: string;
+  readonly domain_rules: string;
+  readonly total_rules: string;
 }
 
 interface LoginRow {
@@ -55,7 +57,9 @@ interface TargetRow {
   readonly target: string;
 }
 
-const ACCOUNT_COLUMNS = 'address, can_login, can_send, receive, host, home, storage_bytes, messages';
+const SELECT_ACCOUNT = `SELECT account.address, account.can_login, account.can_send, account.receive, account.host,
+  account.home, account.quota_rules, domain.quota_rules AS domain_rules, domain.total_quota_rules AS total_rules
+  FROM account JOIN domain ON domain.name = account.domain`;
 
 /** Splits a list column (`allow_nets`). */
 export function splitList(text: string): string[] {
@@ -80,14 +84,15 @@ export class DirectoryQueries {
   readonly #passwordsAfter: Database.Statement<[string, number], { address: string; password: string | null }>;
   readonly #appPasswords: Database.Statement<[number], AppPasswordRow>;
   readonly #domainRequires: Database.Statement<[string], number>;
+  readonly #quotaTexts = new QuotaTexts();
 
   constructor(database: Database.Database, source: string) {
     this.#source = source;
     this.#domain = database.prepare('SELECT name, stands_for, catch_all FROM domain WHERE name = ?');
     this.#anyDomain = database.prepare('SELECT 1 FROM domain LIMIT 1');
-    this.#account = database.prepare(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE address = ?`);
+    this.#account = database.prepare(`${SELECT_ACCOUNT} WHERE account.address = ?`);
     this.#accountsAfter = database.prepare(
-      `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE address > ? ORDER BY address LIMIT ?`,
+      `${SELECT_ACCOUNT} WHERE account.address > ? ORDER BY account.address LIMIT ?`,
     );
     this.#passwordsAfter = database.prepare(
       'SELECT address, password FROM account WHERE address > ? ORDER BY address LIMIT ?',
@@ -208,7 +213,7 @@ export class DirectoryQueries {
       receive: row.receive,
       host: row.host ?? undefined,
       home: row.home,
-      quota: { storageBytes: row.storage_bytes ?? undefined, messages: row.messages ?? undefined },
+      quota: this.#quotaTexts.read(row),
     };
   }
 }

@@ -101,4 +101,18 @@ CREATE TABLE app_password (
 ) STRICT;
 `;
 
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
+/**
+ * Rules of `core/quota-rule.ts` as lists of texts in JSON. What an account had as numbers is its rule `*` now; the
+ * columns of before stay as they were, so that a daemon that still runs the older program goes on until its restart.
+ */
+const VERSION_3 = `
+-- Of every account in the domain, and of all of them together.
+ALTER TABLE domain ADD COLUMN quota_rules TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(quota_rules));
+ALTER TABLE domain ADD COLUMN total_quota_rules TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(total_quota_rules));
+ALTER TABLE account ADD COLUMN quota_rules TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(quota_rules));
+UPDATE account SET quota_rules = json_array(
+  '*' || coalesce(':storage=' || storage_bytes || 'B', '') || coalesce(':messages=' || messages, '')
+) WHERE storage_bytes IS NOT NULL OR messages IS NOT NULL;
+`;
+
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3];

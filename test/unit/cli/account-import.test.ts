@@ -44,7 +44,7 @@ function rowsOf(site: Site): Record<string, unknown>[] {
   const database = new Database(join(site.folder, 'state', 'postern.db'), { readonly: true });
   const rows = database
     .prepare<[], Record<string, unknown>>(
-      `SELECT address, password, home, can_login, receive, host, storage_bytes, messages, allow_nets,
+      `SELECT address, password, home, can_login, receive, host, quota_rules, allow_nets,
          (SELECT group_concat(name) FROM login_name WHERE account_id = account.id) AS logins
        FROM account ORDER BY address`,
     )
@@ -114,8 +114,7 @@ describe('postern account import', () => {
       can_login: 1,
       receive: 'accept',
       host: null,
-      storage_bytes: 2 * 1024 ** 3,
-      messages: 7,
+      quota_rules: '["*:storage=2G:messages=7"]',
       allow_nets: '192.0.2.0/24 local',
       logins: 'ann@d.test',
     });
@@ -148,12 +147,12 @@ describe('postern account import', () => {
     );
     assert.deepEqual(outcome.faulty, []);
     assert.deepEqual(
-      rowsOf(site).map(({ address, password, storage_bytes }) => [address, password, storage_bytes]),
+      rowsOf(site).map(({ address, password, quota_rules }) => [address, password, quota_rules]),
       [
-        ['ann@d.test', `{SHA512-CRYPT}${SHA512}`, null],
-        ['bob@d.test', `{SHA512-CRYPT}${SHA512}`, 1024 ** 2],
-        ['cat@d.test', `{SHA512-CRYPT}${SHA512}`, null],
-        ['dan@d.test', '{PLAIN}pipe|in|it', null],
+        ['ann@d.test', `{SHA512-CRYPT}${SHA512}`, '[]'],
+        ['bob@d.test', `{SHA512-CRYPT}${SHA512}`, '["*:storage=1M"]'],
+        ['cat@d.test', `{SHA512-CRYPT}${SHA512}`, '[]'],
+        ['dan@d.test', '{PLAIN}pipe|in|it', '[]'],
       ],
     );
   });

@@ -166,7 +166,7 @@ describe('postern account', () => {
       canLogin: false,
       canSend: false,
       receive: 'hold',
-      quota: { storageBytes: 1024 ** 3, messages: 1024 },
+      quota: ['*:storage=1G:messages=1024'],
       displayName: 'Bob',
       allowNets: ['192.0.2.0/24', 'local', '::1/128'],
       note: 'n',
@@ -184,7 +184,7 @@ describe('postern account', () => {
     const after = await show(site, 'bob@d.test');
     assert.deepEqual(
       [after['quota'], after['displayName'], after['allowNets'], after['note'], after['host'], after['senders']],
-      [{}, undefined, [], undefined, undefined, []],
+      [[], undefined, [], undefined, undefined, []],
     );
   });
 
@@ -194,6 +194,7 @@ describe('postern account', () => {
       [64, ['--login', 'maybe']],
       [64, ['--receive', 'drop']],
       [64, ['--quota-storage', 'lots']],
+      [64, ['--quota', '*:storage=10%']],
       [64, ['--quota-messages', '-1']],
       [64, ['--allow-nets', '10.0.0.0/33']],
       [64, ['--allow-nets', 'example.test']],
@@ -237,10 +238,7 @@ describe('postern account', () => {
     const site = await makeFilled(t);
     await site.run(['domain', 'add', 'e.test']);
     await site.run(['account', 'add', 'ann@e.test', '--no-password', '--quota-storage', '5M', '--display-name', 'Ann']);
-    assert.equal(
-      (await site.run(['account', 'list'])).out,
-      'ann@e.test  no password, *:storage=5242880B, Ann\nbob@d.test\n',
-    );
+    assert.equal((await site.run(['account', 'list'])).out, 'ann@e.test  no password, *:storage=5M, Ann\nbob@d.test\n');
     assert.equal((await site.run(['account', 'list', 'd.test'])).out, 'bob@d.test\n');
     const list: unknown[] = JSON.parse((await site.run(['account', 'list', '--json'])).out);
     assert.equal(list.length, 2);
@@ -316,10 +314,7 @@ describe('postern user', () => {
     await site.run(['account', 'set', 'bob@d.test', '--quota-storage', '1M']);
     const { code, out } = await site.run(['user', 'Bob+x@d.test']);
     assert.equal(code, 0);
-    assert.match(
-      out,
-      /^user +bob@d\.test\nuserdb +local\nhome +\S+\/mail\/d\.test\/bob\nquota_rule +\*:storage=1048576B$/m,
-    );
+    assert.match(out, /^user +bob@d\.test\nuserdb +local\nhome +\S+\/mail\/d\.test\/bob\nquota_rule +\*:storage=1M$/m);
     assert.match((await site.run(['user', 'info@d.test'])).out, /alias of[^]*joe@far\.test is elsewhere/);
     const json: { targets: unknown[] } = JSON.parse((await site.run(['user', 'info@d.test', '--json'])).out);
     assert.equal(json.targets.length, 2);

@@ -67,7 +67,7 @@ describe('parseConfig()', () => {
     assert.equal(config.sasl.idleTimeoutMs, 3_600_000);
     assert.equal(config.lmtp.maxMessageSizeBytes, 100 * 1024 * 1024);
     assert.deepEqual(config.mail.roots, ['/var/vmail']);
-    assert.deepEqual(config.quota.rule, {});
+    assert.equal(config.quota.rule, undefined);
     assert.deepEqual(config.http.listen, [{ kind: 'inet', host: '127.0.0.1', port: 8080 }]);
     assert.deepEqual(config.passdbs, [{ name: 'local', driver: 'sqlite', rules: PASSDB_RULES }]);
     assert.deepEqual(config.userdbs, [{ name: 'local', driver: 'sqlite', rules: USERDB_RULES }]);
@@ -216,6 +216,8 @@ describe('parseConfig()', () => {
 
   it('RULES 44: reads quota values without expanding percent signs, and storage without a unit as KiB', () => {
     assert.deepEqual(read('[quota]\nrule = *:storage=1024:messages=2K\n').quota.rule, {
+      kind: 'root',
+      mask: '*',
       storageBytes: 1024 * 1024,
       messages: 2048,
     });

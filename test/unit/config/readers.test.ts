@@ -321,15 +321,23 @@ describeReader({
   name: 'quotaRule (RULES 44)',
   reader: quotaRule,
   takes: [
-    ['', {}, ''],
-    ['*:storage=1G', { storageBytes: 1024 ** 3 }, '*:storage=1073741824B'],
-    ['*:storage=10:messages=1K', { storageBytes: 10_240, messages: 1024 }, '*:storage=10240B:messages=1024'],
-    ['*:storage=0', {}, ''],
+    ['', undefined, ''],
+    ['*:storage=1G', { kind: 'root', mask: '*', storageBytes: 1024 ** 3 }, '*:storage=1G'],
+    [
+      '*:storage=10:messages=1K',
+      { kind: 'root', mask: '*', storageBytes: 10_240, messages: 1024 },
+      '*:storage=10K:messages=1024',
+    ],
+    [
+      'Trash:storage=10%%',
+      { kind: 'mailbox', mask: 'Trash', storage: { by: 'percent', value: 10 } },
+      'Trash:storage=+10%',
+    ],
+    ['Spam:ignore', { kind: 'ignore', mask: 'Spam' }, 'Spam:ignore'],
   ],
   refuses: [
     ['*', /no limit given/],
-    ['Trash:storage=1G', /only the mask/],
-    ['*:storage=10%', /no number/],
+    ['*:storage=10%', /share of itself/],
   ],
 });
 

@@ -5,6 +5,7 @@ import { parseFieldTemplates } from '../../../src/core/fields.ts';
 import { PLAIN_USERDB_RULES, SourceChain, type UserdbRules } from '../../../src/directory/chain.ts';
 import type { Account, DirectorySource } from '../../../src/directory/source.ts';
 import { makeAccount, MemorySource } from '../../support/memory-source.ts';
+import { userQuota } from '../../support/quota.ts';
 
 function makeChain(): { first: MemorySource; second: MemorySource; chain: SourceChain } {
   const first = new MemorySource(
@@ -151,8 +152,8 @@ describe('SourceChain with the rules of its sections', () => {
     assert.ok(bare?.kind === 'found' && full?.kind === 'found');
     const { home, uid, gid, mail, quota } = bare.value;
     assert.deepEqual(
-      [home, uid, gid, mail, quota.storageBytes],
-      ['/default/bob', 7, 8, 'maildir:/m/d.test/bob', 1024 ** 3],
+      [home, uid, gid, mail, quota],
+      ['/default/bob', 7, 8, 'maildir:/m/d.test/bob', userQuota('*:storage=1G')],
     );
     assert.deepEqual([full.value.home, full.value.mail, full.value.gid], ['/own', 'maildir:/m/d.test/bob', 8]);
   });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Account } from '../../../src/directory/source.ts';
 import { readAccount, type UserdbReading } from '../../../src/directory/userdb-fields.ts';
+import { userQuota } from '../../support/quota.ts';
 
 const IDS = {
   findUid: (name: string) => (name === 'vmail' ? 5000 : undefined),
@@ -19,7 +20,7 @@ const USUAL: Account = {
   mail: undefined,
   uid: undefined,
   gid: undefined,
-  quota: {},
+  quota: [],
 };
 
 function read(fields: Record<string, string>, address = 'bob@d.test'): UserdbReading {
@@ -43,11 +44,18 @@ describe('readAccount()', () => {
     ],
     [{ uid: '0' }, { uid: 0 }, 1],
     [{ uid: 'nosuch', gid: '-1' }, { uid: -1, gid: -1 }, 2],
-    [{ quota_rule: '*:storage=1G:messages=1K' }, { quota: { storageBytes: 1024 ** 3, messages: 1024 } }],
+    [{ quota_rule: '*:storage=1G:messages=1K' }, { quota: userQuota('*:storage=1G:messages=1K') }],
     [{ quota_rule: '*:storage=10%%' }, { receive: 'hold' }, 1],
     [{ quota_rule: '*:storage=x' }, { receive: 'hold' }, 1],
-    [{ quota_rule: 'Trash:storage=1G' }, { receive: 'hold' }, 1],
-    [{ quota_rule2: 'Trash:storage=+1G' }, {}],
+    [
+      { quota_rule: '*:storage=1G', quota_rule2: 'Trash:storage=+10%%' },
+      { quota: userQuota('*:storage=1G', 'Trash:storage=+10%') },
+    ],
+    [{ quota_rule2: 'Trash:octets=+1G' }, { receive: 'hold' }, 1],
+    [{ quota_rule: '' }, { receive: 'hold' }, 1],
+    [{ quota3_rule12: 'Spam:ignore' }, { quota: [{ root: 3, place: 12, rule: { kind: 'ignore', mask: 'Spam' } }] }],
+    [{ quota_rule65: 'Spam:ignore' }, { receive: 'hold' }, 1],
+    [{ quota_rule1: '*:storage=1G', quota_rule0: 'x', quota_rule02: 'x', quota1_rule: 'x' }, {}],
     [{ tempfail: '' }, { receive: 'hold' }],
     [{ tempfail: 'no' }, {}],
     [{ nologin: 'y' }, { canLogin: false }],

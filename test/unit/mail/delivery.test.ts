@@ -17,6 +17,7 @@ import { contentsIn, mailUser, namesIn, startStore } from '../../support/mail-st
 import { DurableDisk, type StepName } from '../../support/recording-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { waitFor } from '../../support/wait.ts';
+import { userQuota } from '../../support/quota.ts';
 
 const ANN = 'ann@d.example';
 const BOB = 'bob@d.example';
@@ -463,7 +464,10 @@ describe('The mail root', () => {
     const unmounted = await store.deliver([store.mailbox(ANN)], 'again');
     assert.ok(unmounted[0]?.kind === 'deferred' && unmounted[0].reason === 'root-missing');
     assert.deepEqual(namesIn(store.root), []);
-    const verdict = await store.meter.check(mailUser(ANN, { quota: { messages: 1 } }), { bytes: 1, messages: 1 });
+    const verdict = await store.meter.check(mailUser(ANN, { quota: userQuota('*:messages=1') }), {
+      bytes: 1,
+      messages: 1,
+    });
     assert.equal(verdict.kind, 'unknown');
 
     await store.roots.accept();

@@ -11,7 +11,7 @@ const SETTINGS: LocationSettings = {
   uid: 5000,
   gid: 5000,
 };
-const USER: MailUser = { address: 'Ann@d.example', quota: {} };
+const USER: MailUser = { address: 'Ann@d.example', quota: [] };
 
 function pathOf(user: Partial<MailUser>, settings: Partial<LocationSettings> = {}): string {
   const located = locate({ ...USER, ...user }, { ...SETTINGS, ...settings });
@@ -100,7 +100,7 @@ describe('locate()', () => {
   it('never leaves the roots whatever the address (RULES 14)', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary-ascii', maxLength: 20 }), fc.string({ maxLength: 20 }), (local, domain) => {
-        const located = locate({ address: `${local}@${domain}`, quota: {} }, SETTINGS);
+        const located = locate({ address: `${local}@${domain}`, quota: [] }, SETTINGS);
         if (located.kind === 'located') {
           assert.ok(located.location.path.startsWith('/srv/vmail/'));
           assert.ok(!located.location.path.split('/').includes('..'));

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { MailUser } from '../../../src/mail/mail-user.ts';
 import { UsageScanner } from '../../../src/mail/usage-scan.ts';
 import { contentsIn, mailUser, namesIn, startStore, type TestStore } from '../../support/mail-store.ts';
+import { userQuota } from '../../support/quota.ts';
 
 const ANN = 'ann@d.example';
 
@@ -17,7 +18,9 @@ function plant(store: TestStore, files: readonly string[], size = 10): void {
 }
 
 function limited(storageBytes?: number, messages?: number): MailUser {
-  return mailUser(ANN, { quota: { storageBytes, messages } });
+  const storage = storageBytes === undefined ? '' : `:storage=${storageBytes}B`;
+  const rule = `*${storage}${messages === undefined ? '' : `:messages=${messages}`}`;
+  return mailUser(ANN, { quota: rule === '*' ? [] : userQuota(rule) });
 }
 
 describe('UsageScanner (RULES 34)', () => {
@@ -75,12 +78,12 @@ describe('QuotaMeter', () => {
     assert.equal(await check(limited(200), 201), 'too-large');
     assert.equal(await check(limited(undefined, 2), 1e9), 'fits');
     assert.equal(await check(limited(undefined, 1), 1), 'over');
-    assert.equal(await check(mailUser('new@d.example', { quota: { storageBytes: 10 } }), 10), 'fits');
-    assert.equal(await check(mailUser('bad/name@d.example', { quota: { storageBytes: 10 } }), 1), 'unknown');
+    assert.equal(await check(mailUser('new@d.example', { quota: userQuota('*:storage=10B') }), 10), 'fits');
+    assert.equal(await check(mailUser('bad/name@d.example', { quota: userQuota('*:storage=10B') }), 1), 'unknown');
   });
 
   it('uses the limit of the configuration for accounts without one', async (t) => {
-    const store = await startStore(t, { quota: { storageBytes: 50 } });
+    const store = await startStore(t, { quota: ['*:storage=50B'] });
     const verdict = await store.meter.check(mailUser(ANN), { bytes: 51, messages: 1 });
     assert.equal(verdict.kind, 'too-large');
   });
@@ -131,7 +134,7 @@ describe('QuotaMeter', () => {
 
   it('counts own deliveries at once and each only once (RULES 34)', async (t) => {
     let now = 1_790_000_000_000;
-    const store = await startStore(t, { clock: { now: () => now }, quota: { storageBytes: 10_000 } });
+    const store = await startStore(t, { clock: { now: () => now }, quota: ['*:storage=10000B'] });
     const used = async (): Promise<unknown> => {
       const usage = await store.meter.measure(mailUser(ANN));
       return usage.kind === 'measured' ? [usage.bytes, usage.messages] : usage.reason;
@@ -154,7 +157,7 @@ describe('QuotaMeter', () => {
   });
 
   it('never overshoots when 100 deliveries meet at the limit (RULES 34)', async (t) => {
-    const store = await startStore(t, { quota: { storageBytes: 2050 } });
+    const store = await startStore(t, { quota: ['*:storage=2050B'] });
     const outcomes = await Promise.all(
       Array.from({ length: 100 }, (_, i) => store.deliver([store.mailbox(ANN)], String(i).padEnd(91, 'x'))),
     );
@@ -167,7 +170,7 @@ describe('QuotaMeter', () => {
   });
 
   it('gives the room of a failed delivery back', async (t) => {
-    const store = await startStore(t, { quota: { storageBytes: 150 } });
+    const store = await startStore(t, { quota: ['*:storage=150B'] });
     store.recorder.sabotage = (step) => (step === 'rename' ? 'EIO' : undefined);
     assert.equal((await store.deliver([store.mailbox(ANN)], 'x'.repeat(91)))[0]?.kind, 'deferred');
     store.recorder.sabotage = () => undefined;
@@ -175,14 +178,14 @@ describe('QuotaMeter', () => {
   });
 
   it('defers or refuses a full mailbox as configured', async (t) => {
-    const store = await startStore(t, { quota: { messages: 1 }, settings: { fullMailbox: 'defer' } });
+    const store = await startStore(t, { quota: ['*:messages=1'], settings: { fullMailbox: 'defer' } });
     await store.deliver([store.mailbox(ANN)], 'one');
     const [outcome] = await store.deliver([store.mailbox(ANN)], 'two');
     assert.ok(outcome?.kind === 'deferred' && outcome.reason === 'over-quota');
   });
 
   it('cannot tell while the directory cannot be read, and a delivery waits then (RULES 34)', async (t) => {
-    const store = await startStore(t, { quota: { messages: 1 } });
+    const store = await startStore(t, { quota: ['*:messages=1'] });
     await store.deliver([store.mailbox('bob@d.example')]);
     mkdirSync(store.maildir(ANN), { recursive: true });
     renameSync(join(store.root, '.postern-root'), join(store.root, '.away'));

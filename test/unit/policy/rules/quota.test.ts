@@ -4,6 +4,7 @@ import { QuotaRule } from '../../../../src/policy/rules/quota.ts';
 import type { PolicyDecision } from '../../../../src/policy/question.ts';
 import { ask, isProbeSender } from '../../../support/ask.ts';
 import { FakeFacts } from '../../../support/fake-facts.ts';
+import { userQuota } from '../../../support/quota.ts';
 
 const DUNNO: PolicyDecision = { kind: 'dunno' };
 const FULL: PolicyDecision = { kind: 'reject', reason: 'mailbox-full' };
@@ -15,7 +16,7 @@ function setUp({ isFullTemporary = false } = {}): { facts: FakeFacts; rule: Quot
   facts.add('half@example.com', 500);
   facts.add('full@example.com', 1000);
   facts.add('full2@example.com', 1000);
-  facts.add('endless@example.com', 5000, { quota: {} });
+  facts.add('endless@example.com', 5000, { quota: [] });
   facts.add('away@example.com', 1000, { host: 'other.example.com' });
   facts.add('held@example.com', 0, { receive: 'hold' });
   facts.add('refusing@example.com', 0, { receive: 'refuse' });
@@ -117,7 +118,7 @@ describe('RULES 26: QuotaRule at END-OF-MESSAGE', () => {
 
   it('says full when that holds for one and too large for the others', async () => {
     const { rule, facts } = setUp();
-    facts.add('big@example.com', 5000, { quota: { storageBytes: 5500 } });
+    facts.add('big@example.com', 5000, { quota: userQuota('*:storage=5500B') });
     for (const recipient of ['half@example.com', 'big@example.com']) await rule.decide(ask({ recipient }));
     assert.deepEqual(await rule.decide(ask({ ...end, recipientCount: 2, sizeBytes: 1001 })), FULL);
   });

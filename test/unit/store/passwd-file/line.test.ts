@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { driverReaders } from '../../../../src/app-readers.ts';
 import { parseLine, readPassword, type LineOptions, type PasswdUser } from '../../../../src/store/passwd-file/line.ts';
+import { userQuota } from '../../../support/quota.ts';
 
 const OPTIONS: LineOptions = {
   readers: driverReaders,
@@ -51,7 +52,7 @@ describe('parseLine()', () => {
       mail: 'maildir:~/bob/x',
       uid: 5000,
       gid: 5001,
-      quota: { storageBytes: 1024 ** 3, messages: 1024 },
+      quota: userQuota('*:storage=1G:messages=1K'),
     });
     assert.deepEqual(faults, []);
   });
@@ -120,7 +121,7 @@ describe('parseLine()', () => {
   }
   for (const field of [
     'userdb_quota_rule=*:storage=x',
-    'userdb_quota_rule=Trash:storage=1G',
+    'userdb_quota_rule=Trash:octets=1G',
     'userdb_user=eve',
     'userdb_home=%r',
     'userdb_mail=maildir:/%{nosuch}',
