@@ -58,6 +58,8 @@ export type LogEvent =
   | 'mail.journal-fault'
   | 'quota.measured'
   | 'quota.fault'
+  | 'quota.warned'
+  | 'quota.command'
   | 'http.answered'
   | 'http.fault';
 
