@@ -16,9 +16,10 @@ import type { Logger } from './core/logger.ts';
 import { createProbeSenderTest } from './core/probe-sender.ts';
 import type { Service } from './core/service.ts';
 import type { PassedSockets } from './net/passed-sockets.ts';
-import { PolicyRules } from './policy/decide.ts';
+import { PolicyRules, type PolicyRule } from './policy/decide.ts';
 import { AccountStateRule } from './policy/rules/account-state.ts';
 import { QuotaRule } from './policy/rules/quota.ts';
+import { SenderRule } from './policy/rules/sender.ts';
 import { HttpService } from './service/http/service.ts';
 import { LmtpService } from './service/lmtp/service.ts';
 import { LookupService } from './service/lookup/service.ts';
@@ -112,18 +113,21 @@ function createMailServices({
   const facts = {
     resolve: directory.resolve.bind(directory),
     findAccount: directory.findAccount.bind(directory),
+    findSenders: directory.findSenders.bind(directory),
     checkRoom: mail.meter.check.bind(mail.meter),
   };
   const isFullTemporary = quota.exceededCode === 452;
   const quotaRule = new QuotaRule({ facts, isProbeSender, isFullTemporary, clock: systemClock });
+  const rules: Readonly<Record<Config['policy']['rules'][number], PolicyRule>> = {
+    'account-state': new AccountStateRule({ facts, isProbeSender, anonymousUsername: config.auth.anonymousUsername }),
+    sender: new SenderRule(facts),
+    quota: quotaRule,
+  };
   const policy = new PolicyService(
     { ...listening(config.policy, passed.get('policy')), exceededMessage: quota.exceededMessage },
     {
       logger: logger.child({ service: 'policy' }),
-      decider: new PolicyRules([
-        new AccountStateRule({ facts, isProbeSender, anonymousUsername: config.auth.anonymousUsername }),
-        quotaRule,
-      ]),
+      decider: new PolicyRules(config.policy.rules.map((name) => rules[name])),
     },
   );
   const lmtp = new LmtpService(

@@ -19,6 +19,9 @@ const MAX_RECIPIENTS = 50_000;
 const MIN_MESSAGE_BYTES = 64 * KIB;
 const MAX_MESSAGE_BYTES = 4 * GIB;
 
+/** Each is a file in policy/rules. */
+const POLICY_RULES = ['account-state', 'sender', 'quota'] as const;
+
 /** Where Postfix, chrooted or not, can reach a socket that an ordinary user made (DESIGN 1.8). */
 const SOCKET_DIR = '/var/spool/postfix/postern';
 
@@ -51,8 +54,14 @@ export const sasl = {
 } as const;
 
 export const policy = {
-  words: 'Quota and account state for Postfix: check_policy_service unix:postern/policy.',
-  settings: listening('policy'),
+  words: 'Quota, account state and sender rights for Postfix: check_policy_service unix:postern/policy.',
+  settings: {
+    ...listening('policy'),
+    rules: restart(list(choice(POLICY_RULES, 'rule'), { min: 1 }), {
+      default: POLICY_RULES.join(', '),
+      words: 'Rules asked in this order; the first that decides counts. One left out decides nothing.',
+    }),
+  },
 } as const;
 
 export const lmtp = {

@@ -49,6 +49,8 @@ export interface PolicyFacts {
   resolve(address: string): Promise<Lookup<PolicyRoute>>;
   /** The account with exactly this canonical address. */
   findAccount(address: string): Promise<Lookup<PolicyAccount>>;
+  /** The logins (canonical addresses) that may use this normalised address as envelope sender; absent when nobody may. */
+  findSenders(address: string): Promise<Lookup<readonly string[]>>;
   /** Is there room? The same meter as LMTP asks, so that both give one verdict. */
   checkRoom(account: PolicyAccount, wanted: WantedRoom): Promise<RoomVerdict>;
 }

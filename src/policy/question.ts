@@ -28,10 +28,15 @@ export interface PolicyQuestion {
 }
 
 /** Why mail is refused for good. */
-export type RejectReason = 'mailbox-full' | 'message-too-large' | 'mailbox-disabled' | 'sender-disabled';
+export type RejectReason =
+  'mailbox-full' | 'message-too-large' | 'mailbox-disabled' | 'sender-disabled' | 'sender-not-owned';
 
 /** Why mail must wait. */
-export type DeferReason = 'mailbox-full' | 'mailbox-held';
+export type DeferReason =
+  | 'mailbox-full'
+  | 'mailbox-held'
+  /** Whose address it is cannot be told now. */
+  | 'sender-unknown';
 
 export type PolicyDecision =
   /** No opinion: Postfix goes on with its next restriction. */

@@ -13,6 +13,8 @@ import { userQuota } from './quota.ts';
 export class FakeFacts implements PolicyFacts {
   readonly accounts = new Map<string, PolicyAccount>();
   readonly aliases = new Map<string, PolicyRoute>();
+  /** Who may use an address as sender. */
+  readonly owners = new Map<string, readonly string[]>();
   /** Bytes in use; an account without a figure has not been measured. */
   readonly usage = new Map<string, number>();
   /** While set, the directory cannot tell anything. */
@@ -56,6 +58,12 @@ export class FakeFacts implements PolicyFacts {
     if (this.isDown) return Promise.resolve(unavailable('test'));
     const account = this.accounts.get(address);
     return Promise.resolve(account === undefined ? ABSENT : found(account));
+  }
+
+  findSenders(address: string): Promise<Lookup<readonly string[]>> {
+    if (this.isDown) return Promise.resolve(unavailable('test'));
+    const owners = this.owners.get(address);
+    return Promise.resolve(owners === undefined ? ABSENT : found(owners));
   }
 
   checkRoom(account: PolicyAccount, wanted: WantedRoom): Promise<RoomVerdict> {

@@ -109,6 +109,32 @@ describe('submission through Postfix', () => {
     assert.equal(stranger.recipients[0]?.code, 553);
   });
 
+  test('the policy service alone keeps a login to its own addresses', async () => {
+    const printed = site.postfix.parameter('mua_sender_restrictions');
+    await site.postfix.reconfigure({ mua_sender_restrictions: 'reject_non_fqdn_sender' });
+    try {
+      const client = await openSubmission(site);
+      assert.equal((await client.authPlain(ALICE, PASSWORD)).code, 235);
+      const replies: string[] = [];
+      for (const from of [
+        'alice+x@example.test',
+        'sales@example.test',
+        'list@example.test',
+        BOB,
+        'x@elsewhere.test',
+        '',
+      ]) {
+        const { recipients, data } = await client.send({ from, to: [BOB], content: sampleMessage(`policy-${from}`) });
+        replies.push(data === undefined ? (recipients[0]?.text ?? '') : String(data.code));
+      }
+      await client.quit();
+      const refused = `5.7.1 <${BOB}>: Recipient address rejected: Sender address rejected: not owned by this login`;
+      assert.deepEqual(replies, ['250', '250', refused, refused, refused, '250']);
+    } finally {
+      await site.postfix.reconfigure({ mua_sender_restrictions: printed });
+    }
+  });
+
   test('a user who is not logged in may send nothing on submission', async () => {
     const client = await openSubmission(site);
     const { recipients } = await client.send({ from: ALICE, to: [BOB], content: sampleMessage('anonymous') });

@@ -19,11 +19,13 @@ const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
   'message-too-large': '552 5.2.2',
   'mailbox-disabled': '550 5.2.1',
   'sender-disabled': '554 5.7.1',
+  'sender-not-owned': '553 5.7.1',
 };
 
 const DEFER_CODES: Readonly<Record<DeferReason, string>> = {
   'mailbox-full': '452 4.2.2',
   'mailbox-held': '450 4.2.1',
+  'sender-unknown': '451 4.3.5',
 };
 
 /** The text after the code; that of a full mailbox is configured. */
@@ -31,6 +33,8 @@ const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, FullReason>, st
   'mailbox-disabled': 'Mailbox is disabled',
   'mailbox-held': 'Mailbox is on hold, try again later',
   'sender-disabled': 'This login may not send mail',
+  'sender-not-owned': 'Sender address rejected: not owned by this login',
+  'sender-unknown': 'Cannot tell whose sender address this is, try again later',
 };
 
 /** The action of a decision, for the reply and the log. */

@@ -53,6 +53,7 @@ async function askBoth(
   const facts: PolicyFacts = {
     resolve: (address) => directory.resolve(address),
     findAccount: (address) => directory.findAccount(address),
+    findSenders: (address) => directory.findSenders(address),
     checkRoom: check,
   };
   const rules = new PolicyRules([
