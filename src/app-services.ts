@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createLimits, type Limits } from './app-limits.ts';
+import { createRates, type Rates } from './app-rates.ts';
 import type { AccountUpdates } from './auth/account-updates.ts';
 import type { HashPool } from './auth/hash-pool.ts';
 import { isLoopback, parseNetworks } from './auth/networks.ts';
@@ -49,6 +50,7 @@ export interface Services {
   readonly sasl: SaslService;
   readonly hasher: HashPool;
   readonly limits: Limits;
+  readonly rates: Rates;
   /** What the login core has counted, for `postern status`. */
   readonly describeLogins: () => object;
 }
@@ -65,17 +67,23 @@ interface ListenSlice {
 export function createServices(parts: ServiceParts): Services {
   const { config } = parts;
   const hasher = createHasher(config, parts.logger);
+  const rates = createRates(parts.config, parts.logger);
   const limits = createLimits({ ...parts, countUrgentHashes: () => hasher.urgentCount });
   const { sasl, describeLogins } = createSasl(parts, { hasher, limits });
   const all: readonly (readonly [
     name: 'sasl' | 'policy' | 'lmtp' | 'lookup' | 'http',
     service: Service & { counters: object },
-  ])[] = [['sasl', sasl], ...createMailServices(parts), ['lookup', createLookup(parts)], ['http', createHttp(parts)]];
+  ])[] = [
+    ['sasl', sasl],
+    ...createMailServices(parts, rates),
+    ['lookup', createLookup(parts)],
+    ['http', createHttp(parts)],
+  ];
   const on = all.filter(([name]) => config[name].listen.length > 0 || parts.passed.has(name));
   const running = on.map(
     ([name, service]) => [name, { service, endpoints: config[name].listen, counters: service.counters }] as const,
   );
-  return { running: new Map(running), sasl, hasher, limits, describeLogins };
+  return { running: new Map(running), sasl, hasher, limits, rates, describeLogins };
 }
 
 function createSasl(
@@ -100,13 +108,10 @@ function createSasl(
 }
 
 /** Policy and LMTP stand on the same facts: what the one lets in, the other takes. */
-function createMailServices({
-  config,
-  logger,
-  passed,
-  users,
-  mail,
-}: ServiceParts): [['policy', PolicyService], ['lmtp', LmtpService]] {
+function createMailServices(
+  { config, logger, passed, users, mail }: ServiceParts,
+  rates: Rates,
+): [['policy', PolicyService], ['lmtp', LmtpService]] {
   const { directory } = users;
   const { quota } = config;
   const isProbeSender = createProbeSenderTest(config.mail.probeSenders);
@@ -121,10 +126,15 @@ function createMailServices({
   const rules: Readonly<Record<Config['policy']['rules'][number], PolicyRule>> = {
     'account-state': new AccountStateRule({ facts, isProbeSender, anonymousUsername: config.auth.anonymousUsername }),
     sender: new SenderRule(facts),
+    rate: rates.rule,
     quota: quotaRule,
   };
   const policy = new PolicyService(
-    { ...listening(config.policy, passed.get('policy')), exceededMessage: quota.exceededMessage },
+    {
+      ...listening(config.policy, passed.get('policy')),
+      exceededMessage: quota.exceededMessage,
+      rateMessage: config.policy.rateExceededMessage,
+    },
     {
       logger: logger.child({ service: 'policy' }),
       decider: new PolicyRules(config.policy.rules.map((name) => rules[name])),

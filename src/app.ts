@@ -61,6 +61,7 @@ export function createApp(options: AppOptions): App {
       ['reload', (request) => reload({ accept: request['accept'] === true })],
       ['status', () => Promise.resolve(describeStatus(options, services))],
       ...services.limits.handlers,
+      ...services.rates.handlers,
     ]),
     logger.child({ service: 'control' }),
   );
@@ -84,10 +85,12 @@ export function createApp(options: AppOptions): App {
       undos.push('hashes', () => services.hasher.stop());
       undos.push('mail', () => mail.stop());
       undos.push('penalties', () => services.limits.keeper?.stop());
+      undos.push('rates', () => services.rates.keeper.stop());
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));
       await Promise.all([
         services.hasher.start(),
         services.limits.keeper?.start(),
+        services.rates.keeper.start(),
         mail.store.start(),
         startControl(control, logger),
         ...users.files().map((file) => file.reload({ accept: false })),

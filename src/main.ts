@@ -33,6 +33,7 @@ import { runProgram } from './cli/program.ts';
 import { mailboxVerb } from './cli/mailbox.ts';
 import { postfixVerb } from './cli/postfix.ts';
 import { pwVerb } from './cli/pw.ts';
+import { rateVerb } from './cli/rate.ts';
 import { serveVerb, type ServeOptions } from './cli/serve.ts';
 import { userVerb } from './cli/user.ts';
 import { loadConfig, type Config } from './config/load-config.ts';
@@ -70,6 +71,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     appPasswordVerb(tools),
     aliasVerb(tools),
     authVerbs([authTestVerb(logins), authLookupVerb(logins), authPenaltiesVerb(askControl)]),
+    rateVerb(askControl),
     userVerb(tools),
     mailboxVerb(createMailRootsAcceptance(openVerbLog)),
     pwVerb(createHasherLoan(openVerbLog), schemeFacts),

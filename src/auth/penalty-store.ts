@@ -1,5 +1,5 @@
 /**
- * The port to where penalties and known networks outlive the process, and what is written there. Only what delays somebody
+ * What is written of penalties and known networks, so that they outlive the process (`core/record-store.ts`). Only what delays somebody
  * is, and where users are known: a name that failed once may be a password typed into the wrong field, and is not.
  *
  * Names stand there as they are. A keyed hash would hide them from nobody, since the key and the database with every
@@ -28,10 +28,3 @@ export interface KnownRecord {
 }
 
 export type PenaltyRecord = LevelRecord | KnownRecord;
-
-export interface PenaltyStore {
-  /** Hands over every record that was saved; false when nothing was ever saved. Rejects for what cannot be read. */
-  load(take: (record: PenaltyRecord) => void): Promise<boolean>;
-  /** Replaces what was saved, all or nothing. `records` is read piece by piece while it goes on changing. */
-  save(records: Iterable<PenaltyRecord>): Promise<void>;
-}

@@ -4,6 +4,7 @@
  */
 import { askDaemonOrFail, type AskDaemon, type DaemonReply, type DaemonRequest } from './daemon.ts';
 import { EXIT } from './exit-codes.ts';
+import { formatColumns } from './format-columns.ts';
 import { printJsonList } from './print-json.ts';
 import type { CliContext, Verb } from './program.ts';
 
@@ -124,14 +125,7 @@ function formatRows(rows: readonly Row[]): string {
     formatTime(lastFailureAt),
     formatTime(goodUntil),
   ]);
-  const widths = HEAD.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
-  const lines = [HEAD, ...cells].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return formatColumns([HEAD, ...cells]);
 }
 
 function formatTime(time: number | undefined): string {

@@ -1,5 +1,5 @@
 /** The rows of the five services and of autoconfig in the settings table; `settings.ts` puts them into it. */
-import { endpoint, network, port } from './mail-readers.ts';
+import { endpoint, network, port, replyCode, replyText } from './mail-readers.ts';
 import { choice, count, duration, hostName, list, mode, size, text, yesNo } from './readers.ts';
 import { restart, type DerivedDefault } from './setting.ts';
 
@@ -20,7 +20,13 @@ const MIN_MESSAGE_BYTES = 64 * KIB;
 const MAX_MESSAGE_BYTES = 4 * GIB;
 
 /** Each is a file in policy/rules. */
-const POLICY_RULES = ['account-state', 'sender', 'quota'] as const;
+const POLICY_RULES = ['account-state', 'sender', 'rate', 'quota'] as const;
+const MAX_RATE = 10_000_000;
+
+/** A limit on what is sent. */
+function rateLimit(words: string) {
+  return restart(count({ min: 0, max: MAX_RATE }), { default: '0', words: `${words}; 0 is no limit.` });
+}
 
 /** Where Postfix, chrooted or not, can reach a socket that an ordinary user made (DESIGN 1.8). */
 const SOCKET_DIR = '/var/spool/postfix/postern';
@@ -60,6 +66,26 @@ export const policy = {
     rules: restart(list(choice(POLICY_RULES, 'rule'), { min: 1 }), {
       default: POLICY_RULES.join(', '),
       words: 'Rules asked in this order; the first that decides counts. One left out decides nothing.',
+    }),
+    rate_messages_per_hour: rateLimit('Messages that a login may send in an hour'),
+    rate_recipients_per_hour: rateLimit('Recipients of all messages of a login in an hour'),
+    rate_messages_per_day: rateLimit('Messages that a login may send in a day'),
+    rate_recipients_per_day: rateLimit('Recipients of all messages of a login in a day'),
+    rate_domain_messages_per_hour: rateLimit('Messages that all logins of a domain may send in an hour'),
+    rate_domain_recipients_per_hour: rateLimit('Recipients of all messages of a domain in an hour'),
+    rate_domain_messages_per_day: rateLimit('Messages that all logins of a domain may send in a day'),
+    rate_domain_recipients_per_day: rateLimit('Recipients of all messages of a domain in a day'),
+    rate_warning: restart(count({ min: 0, max: 100 }), {
+      default: '80',
+      words: 'Percentage of a limit at which the log says so; 0 for never.',
+    }),
+    rate_exceeded_code: restart(replyCode([450, 554]), {
+      default: '450',
+      words: 'Mail past a limit has to wait (450), or is refused (554).',
+    }),
+    rate_exceeded_message: restart(replyText, {
+      default: 'Sending limit reached, try again later',
+      words: 'What a login reads that sent too much.',
     }),
   },
 } as const;

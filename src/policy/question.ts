@@ -29,14 +29,15 @@ export interface PolicyQuestion {
 
 /** Why mail is refused for good. */
 export type RejectReason =
-  'mailbox-full' | 'message-too-large' | 'mailbox-disabled' | 'sender-disabled' | 'sender-not-owned';
+  'mailbox-full' | 'message-too-large' | 'mailbox-disabled' | 'sender-disabled' | 'sender-not-owned' | 'rate-exceeded';
 
 /** Why mail must wait. */
 export type DeferReason =
   | 'mailbox-full'
   | 'mailbox-held'
   /** Whose address it is cannot be told now. */
-  | 'sender-unknown';
+  | 'sender-unknown'
+  | 'rate-exceeded';
 
 export type PolicyDecision =
   /** No opinion: Postfix goes on with its next restriction. */

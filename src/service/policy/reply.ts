@@ -9,10 +9,12 @@ import { formatPolicyReply } from '../../protocol/policy.ts';
 export interface PolicyTexts {
   /** What a sender reads when a mailbox is full (`quota_exceeded_message`). */
   readonly exceededMessage: string;
+  /** What a login reads that sent too much (`rate_exceeded_message`). */
+  readonly rateMessage: string;
 }
 
-/** Want of room; that it can never fit is for the log, the sender reads one text. */
-type FullReason = 'mailbox-full' | 'message-too-large';
+/** Want of room (that it can never fit is for the log, the sender reads one text), and too much sent. */
+type ConfiguredReason = 'mailbox-full' | 'message-too-large' | 'rate-exceeded';
 
 const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
   'mailbox-full': '552 5.2.2',
@@ -20,16 +22,18 @@ const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
   'mailbox-disabled': '550 5.2.1',
   'sender-disabled': '554 5.7.1',
   'sender-not-owned': '553 5.7.1',
+  'rate-exceeded': '554 5.7.1',
 };
 
 const DEFER_CODES: Readonly<Record<DeferReason, string>> = {
   'mailbox-full': '452 4.2.2',
   'mailbox-held': '450 4.2.1',
   'sender-unknown': '451 4.3.5',
+  'rate-exceeded': '450 4.7.1',
 };
 
-/** The text after the code; that of a full mailbox is configured. */
-const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, FullReason>, string>> = {
+/** The text after the code, where it is not configured. */
+const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, ConfiguredReason>, string>> = {
   'mailbox-disabled': 'Mailbox is disabled',
   'mailbox-held': 'Mailbox is on hold, try again later',
   'sender-disabled': 'This login may not send mail',
@@ -55,5 +59,6 @@ export function formatDecision(decision: PolicyDecision, texts: PolicyTexts): st
 }
 
 function findText(reason: RejectReason | DeferReason, texts: PolicyTexts): string {
+  if (reason === 'rate-exceeded') return texts.rateMessage;
   return reason === 'mailbox-full' || reason === 'message-too-large' ? texts.exceededMessage : TEXTS[reason];
 }

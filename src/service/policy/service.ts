@@ -12,6 +12,8 @@ export interface PolicyServiceOptions extends ListeningOptions {
   readonly idleMs: number;
   /** What a sender reads when a mailbox is full. */
   readonly exceededMessage: string;
+  /** What a login reads that sent too much. */
+  readonly rateMessage: string;
   /** Longest wait for a decision, below Postfix's own; for tests. */
   readonly deadlineMs?: number;
 }
@@ -24,7 +26,7 @@ export class PolicyService implements Service {
   readonly #listener: Listener;
 
   constructor(options: PolicyServiceOptions, { logger, decider }: { logger: Logger; decider: PolicyDecider }) {
-    const { idleMs, exceededMessage } = options;
+    const { idleMs, exceededMessage, rateMessage } = options;
     this.#listener = new Listener({
       listening: options,
       logger,
@@ -33,7 +35,7 @@ export class PolicyService implements Service {
           connection,
           logger: logger.child({ session: connection.id }),
           decider,
-          texts: { exceededMessage },
+          texts: { exceededMessage, rateMessage },
           idleMs,
           deadlineMs: options.deadlineMs ?? DEADLINE_MS,
           counters: this.counters,

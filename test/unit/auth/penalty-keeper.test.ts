@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PenaltyKeeper } from '../../../src/auth/penalty-keeper.ts';
-import type { PenaltyRecord, PenaltyStore } from '../../../src/auth/penalty-store.ts';
+import type { PenaltyRecord } from '../../../src/auth/penalty-store.ts';
+import type { RecordStore } from '../../../src/core/record-store.ts';
+
 import { createPenaltyScene, DAY_MS, HOUR_MS, MINUTE_MS, type PenaltyScene } from '../../support/penalties.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -10,7 +12,7 @@ const HOME = '192.0.2.7';
 const HOME6 = '2001:db8:1:2::7';
 
 /** A store in memory whose faults are set by the test. */
-class MemoryStore implements PenaltyStore {
+class MemoryStore implements RecordStore<PenaltyRecord> {
   saved: readonly PenaltyRecord[] | undefined;
   saveCount = 0;
   fault: Error | undefined;
@@ -29,13 +31,13 @@ class MemoryStore implements PenaltyStore {
   }
 }
 
-function keep(scene: PenaltyScene, store: PenaltyStore, intervalMs = HOUR_MS): PenaltyKeeper {
+function keep(scene: PenaltyScene, store: RecordStore<PenaltyRecord>, intervalMs = HOUR_MS): PenaltyKeeper {
   const { penalties, clock, logger } = scene;
   return new PenaltyKeeper({ penalties, store, clock, logger, intervalMs });
 }
 
 /** A scene after a restart `downMs` later. */
-async function restart(store: PenaltyStore, { clock }: PenaltyScene, downMs = 0): Promise<PenaltyScene> {
+async function restart(store: RecordStore<PenaltyRecord>, { clock }: PenaltyScene, downMs = 0): Promise<PenaltyScene> {
   const scene = createPenaltyScene();
   scene.clock.time = clock.time + downMs;
   const keeper = keep(scene, store);

@@ -76,7 +76,7 @@ async function askBoth(
       fullMailbox: isFullTemporary ? 'defer' : 'refuse',
     },
   );
-  const policy = formatAction(decision, { exceededMessage: EXCEEDED });
+  const policy = formatAction(decision, { exceededMessage: EXCEEDED, rateMessage: '' });
   if (recipient.kind === 'accepted') return { policy, lmtp: 'accepted' };
   const { code, text } = formatRejection(ALIAS, recipient.outcome, EXCEEDED);
   return { policy, lmtp: `${code} ${text.replace(`<${ALIAS}> `, '')}` };

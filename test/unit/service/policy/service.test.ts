@@ -55,6 +55,7 @@ async function start(
       isAllowed: () => true,
       idleMs: 1_200_000,
       exceededMessage: 'Quota exceeded (mailbox for user is full)',
+      rateMessage: 'Sending limit reached, try again later',
       ...rest,
     },
     { logger, decider },
