@@ -9,9 +9,9 @@ import type { ProbeReport } from '../support/probe.ts';
 import type { Settings } from '../support/postern.ts';
 import { measureHashThreads } from './hash-threads.ts';
 import { makeAddresses, PASSWORD, withBenchSite, type BenchSite, type HashPassword } from './bench-site.ts';
-import { runLoad, SHORT, type LoadJob, type LoadLimit, type LoadResult } from './load.ts';
+import { compareSides, describeRatios } from './comparison.ts';
+import { runLoad, SHORT, type LoadJob, type LoadLimit } from './load.ts';
 import type { Login, SaslSettings } from './sasl-dialogue.ts';
-import { median } from './statistics.ts';
 import { formatNumber } from './table.ts';
 import { reportRuns, type Report, type Run, type RunOptions, type Work } from './work.ts';
 
@@ -108,7 +108,7 @@ async function measure(site: BenchSite, options: Measured): Promise<Report> {
       if (options.knowsCeiling === true) ceilings.push(await measureCores(site));
     }
     const notes = [
-      ...compareSides(runs),
+      ...compareSides(runs, 'logins'),
       ...(ceilings.length === 0 ? [] : [describeCeiling(runs, ceilings)]),
       ...dovecot.complaints(),
       ...site.complaints(),
@@ -146,24 +146,6 @@ function describeCeiling(runs: readonly Run[], ceilings: readonly number[]): str
   };
   const rates = ceilings.map((rate) => formatNumber(rate, 0)).join(', ');
   return `All cores alone hash ${rates} a second: Postern does ${shares('Postern')} of it, Dovecot ${shares('Dovecot')}`;
-}
-
-/** Each run of Postern against the one of Dovecot after it. */
-function compareSides(runs: readonly Run[]): string[] {
-  const findRatios = (figure: (result: LoadResult) => number): number[] => {
-    const of = (name: string): number[] => runs.filter(({ side }) => side === name).map(({ result }) => figure(result));
-    const others = of('Dovecot');
-    return of('Postern').map((value, i) => value / (others[i] ?? Number.NaN));
-  };
-  return [
-    `Postern does ${describeRatios(findRatios(({ rate }) => rate))} x the logins of Dovecot`,
-    `and takes ${describeRatios(findRatios(({ serverCpuUs }) => serverCpuUs))} x its CPU time for each`,
-  ];
-}
-
-/** The middle one, and all of them as the spread. */
-function describeRatios(ratios: readonly number[]): string {
-  return `${formatNumber(median(ratios), 2)} (${ratios.map((ratio) => formatNumber(ratio, 2)).join(', ')})`;
 }
 
 function describeDelay({ delayP50Ms, delayP99Ms, delayMaxMs }: ProbeReport): string {

@@ -19,6 +19,8 @@ export type DialogueSettings =
   | {
       readonly kind: 'lmtp';
       readonly recipients: readonly string[];
+      /** Of one message; 1 when not given. */
+      readonly recipientCount?: number;
       readonly messageBytes: number;
       readonly runId: string;
     };
@@ -28,6 +30,8 @@ const CLIENT = '198.51.100.7';
 const SENDER = 'someone@remote.test';
 const PROBE_SENDER = 'double-bounce@mx.example.test';
 const LINE_LENGTH = 76;
+/** Of a message above, about. */
+const HEADER_BYTES = 200;
 
 /** `connection` is a number that no other connection of this run has. */
 export function createDialogue(settings: DialogueSettings, connection: number): Dialogue {
@@ -121,26 +125,33 @@ function probe(recipient: string): Step {
   };
 }
 
-function lmtp({ recipients, messageBytes, runId }: Extract<DialogueSettings, { kind: 'lmtp' }>): Dialogue {
+function lmtp({
+  recipients,
+  recipientCount = 1,
+  messageBytes,
+  runId,
+}: Extract<DialogueSettings, { kind: 'lmtp' }>): Dialogue {
   const line = `${'x'.repeat(LINE_LENGTH)}\r\n`;
+  const body = line.repeat(Math.max(1, Math.floor((messageBytes - HEADER_BYTES) / line.length)));
+  const saved = Array.from({ length: recipientCount }, () => '250 ');
   return {
     ...LMTP,
     makeSteps: (serial) => {
-      const recipient = recipients[serial % recipients.length];
+      const own = saved.map((_, i) => recipients[(serial * recipientCount + i) % recipients.length]);
       const headers = [
         `From: <${SENDER}>`,
-        `To: <${recipient}>`,
+        `To: <${own[0]}>`,
         `Subject: message ${serial}`,
         `Message-ID: <${runId}.${serial}@remote.test>`,
         'Date: Mon, 02 Nov 2026 10:00:00 +0000',
         '',
         '',
       ].join('\r\n');
-      const body = line.repeat(Math.max(1, Math.floor((messageBytes - headers.length) / line.length)));
-      const envelope = `MAIL FROM:<${SENDER}> SIZE=${messageBytes} BODY=8BITMIME\r\nRCPT TO:<${recipient}>\r\nDATA\r\n`;
+      const paths = own.map((recipient) => `RCPT TO:<${recipient}>\r\n`).join('');
+      const envelope = `MAIL FROM:<${SENDER}> BODY=8BITMIME\r\n${paths}DATA\r\n`;
       return [
-        { send: envelope, replies: ['250 ', '250 ', '354 '] },
-        { send: `${headers}${body}.\r\n`, replies: ['250 '] },
+        { send: envelope, replies: ['250 ', ...saved, '354 '] },
+        { send: `${headers}${body}.\r\n`, replies: saved },
       ];
     },
   };

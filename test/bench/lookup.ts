@@ -1,7 +1,7 @@
 /** Socketmap: does a recipient exist? Known recipients from the embedded database. */
-import { createAloneWork } from './alone.ts';
+import { createMailWork } from './mail-work.ts';
 
-export const lookup = createAloneWork({
+export const lookup = createMailWork({
   name: 'lookup',
   about: 'socketmap, table recipient',
   service: 'lookup',

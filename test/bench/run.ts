@@ -14,7 +14,7 @@ import { authPlain } from './auth-plain.ts';
 import { authScram } from './auth-scram.ts';
 import { authTiming } from './auth-timing.ts';
 import { authWrong } from './auth-wrong.ts';
-import { lmtp } from './lmtp.ts';
+import { lmtp, lmtpLarge, lmtpMany } from './lmtp.ts';
 import { measureCeiling } from './load.ts';
 import { lookup } from './lookup.ts';
 import { policy } from './policy.ts';
@@ -33,6 +33,8 @@ const WORKS: readonly Work[] = [
   policy,
   probe,
   lmtp,
+  lmtpMany,
+  lmtpLarge,
 ];
 /** As many as the work with the most. */
 const CEILING_CONNECTIONS = 50;

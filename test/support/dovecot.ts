@@ -24,6 +24,17 @@ export interface DovecotOptions {
     /** Further lines of dovecot.conf. */
     readonly settings?: string;
   };
+  /** Dovecot takes mail itself. */
+  readonly mail?: DovecotMail;
+}
+
+/** Dovecot's own delivery and policy, as peers to compare with. */
+export interface DovecotMail {
+  /** Unix sockets. */
+  readonly lmtp: string;
+  readonly quotaStatus: string;
+  /** Limit of every account, counted by Dovecot's own index. */
+  readonly quotaRule: string;
 }
 
 /** Without a passwd-file every user has it: passwords are Postern's subject, not Dovecot's. */
@@ -35,6 +46,7 @@ const IMAP = '/usr/lib/dovecot/imap';
 export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   requirePeer('/usr/sbin/dovecot', 'dovecot-core');
   requirePeer(IMAP, 'dovecot-imapd');
+  if (options.mail !== undefined) requirePeer('/usr/lib/dovecot/lmtp', 'dovecot-lmtpd');
   const port = await freePort();
   mkdirSync(options.folder, { recursive: true, mode: 0o755 });
   writeFileSync(join(options.folder, 'dovecot.conf'), configuration(options, port));
@@ -101,12 +113,12 @@ export class Dovecot {
   }
 }
 
-function configuration({ folder, home, location, auth }: DovecotOptions, port: number): string {
+function configuration({ folder, home, location, auth, mail }: DovecotOptions, port: number): string {
   const { uid, gid } = MAIL_USER;
   return `base_dir = ${folder}/run
 state_dir = ${folder}/state
 log_path = ${folder}/dovecot.log
-protocols = imap
+protocols = imap${mail === undefined ? '' : ' lmtp'}
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
@@ -115,6 +127,7 @@ first_valid_uid = ${uid}
 first_valid_gid = ${gid}
 mail_location = ${location ?? 'maildir:~/Maildir'}
 ${auth === undefined ? STATIC_PASSDB : passwdFilePassdb(auth)}
+${mail === undefined ? '' : mailServices(mail)}
 userdb {
   driver = static
   args = uid=${uid} gid=${gid} home=${home}
@@ -138,6 +151,30 @@ const STATIC_PASSDB = `passdb {
   driver = static
   args = password=${PASSWORD}
 }`;
+
+function mailServices({ lmtp, quotaStatus, quotaRule }: DovecotMail): string {
+  return `mail_plugins = quota
+plugin {
+  quota = count:User quota
+  quota_rule = ${quotaRule}
+  quota_vsizes = yes
+  quota_status_success = DUNNO
+  quota_status_nouser = DUNNO
+  quota_status_overquota = "552 5.2.2 Mailbox is full"
+}
+service lmtp {
+  unix_listener ${lmtp} {
+    mode = 0666
+  }
+}
+service quota-status {
+  executable = quota-status -p postfix
+  client_limit = 1
+  unix_listener ${quotaStatus} {
+    mode = 0666
+  }
+}`;
+}
 
 function passwdFilePassdb({ socket, passwdFile, settings = '' }: NonNullable<DovecotOptions['auth']>): string {
   return `${settings}

@@ -10,6 +10,7 @@ const PEERS: Readonly<Record<string, string>> = {
   postfix: '/usr/sbin/postfix',
   'dovecot-core': '/usr/bin/doveadm',
   'dovecot-imapd': '/usr/lib/dovecot/imap',
+  'dovecot-lmtpd': '/usr/lib/dovecot/lmtp',
   gsasl: '/usr/bin/gsasl',
   openssl: '/usr/bin/openssl',
   strace: '/usr/bin/strace',
