@@ -61,8 +61,25 @@ export function parseLocation(text: string): LocationTemplate {
   return { path, inbox: values.get('INBOX'), control: values.get('CONTROL'), index: values.get('INDEX') };
 }
 
-/** Finds the location of an account. */
+/** What was found for accounts that still live in a cache of the directory; they never change, a changed one is another. */
+const KNOWN = new WeakMap<LocationSettings, WeakMap<MailUser, Located>>();
+
+/** Finds the location of an account; of one that was asked about before without expanding anything. */
 export function locate(user: MailUser, settings: LocationSettings): Located {
+  let known = KNOWN.get(settings);
+  if (known === undefined) {
+    known = new WeakMap();
+    KNOWN.set(settings, known);
+  }
+  let located = known.get(user);
+  if (located === undefined) {
+    located = findLocation(user, settings);
+    known.set(user, located);
+  }
+  return located;
+}
+
+function findLocation(user: MailUser, settings: LocationSettings): Located {
   const { uid, gid } = user;
   if ((uid !== undefined && uid !== settings.uid) || (gid !== undefined && gid !== settings.gid)) {
     const ours = `${settings.uid}:${settings.gid}`;

@@ -48,6 +48,14 @@ describe('parseLocation()', () => {
 });
 
 describe('locate()', () => {
+  it('expands once for an account, and anew for other settings and for an account that changed', () => {
+    const first = locate(USER, SETTINGS);
+    assert.equal(locate(USER, SETTINGS), first);
+    assert.notDeepEqual(locate(USER, { ...SETTINGS, location: 'maildir:~/Mail' }), first);
+    assert.notDeepEqual(locate({ ...USER, home: '/srv/vmail/moved' }, SETTINGS), first);
+    assert.equal(locate(USER, SETTINGS), first);
+  });
+
   it('expands the home of the configuration when the account has none', () => {
     assert.equal(pathOf({}), '/srv/vmail/d.example/ann/Maildir');
     assert.equal(pathOf({ home: '/srv/vmail/old/place' }), '/srv/vmail/old/place/Maildir');
