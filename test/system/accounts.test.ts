@@ -195,7 +195,7 @@ describe('accounts behind Postfix', () => {
         ['fay@example.test', 'SHA256.hex', 'SHA512-CRYPT'],
       ],
     );
-    assert.match(site.postern.run(['user', 'dan@example.test']), /storage=5242880B/);
+    assert.match(site.postern.run(['user', 'dan@example.test']), /storage=5M/);
   });
 
   test('a database that cannot be written to costs a line in the log and no login', async () => {
