@@ -7,6 +7,9 @@ import { PolicyRules } from '../../../../src/policy/decide.ts';
 import { DUNNO } from '../../../../src/policy/question.ts';
 import { AccountStateRule } from '../../../../src/policy/rules/account-state.ts';
 import { QuotaRule } from '../../../../src/policy/rules/quota.ts';
+import { RateTable } from '../../../../src/policy/rate-table.ts';
+import { RateRule } from '../../../../src/policy/rules/rate.ts';
+import { SenderRule } from '../../../../src/policy/rules/sender.ts';
 import { takePolicyRequest } from '../../../../src/protocol/policy.ts';
 import { PolicyService, type PolicyServiceOptions } from '../../../../src/service/policy/service.ts';
 import type { PolicyDecider } from '../../../../src/service/policy/session.ts';
@@ -20,6 +23,13 @@ import { temporaryFolder } from '../../../support/temporary-folder.ts';
 import { waitFor } from '../../../support/wait.ts';
 
 const DUNNO_REPLY = 'action=DUNNO\n\n';
+
+/** Two messages of a login an hour. */
+const NONE = { messages: 0, recipients: 0 };
+const RATES = {
+  login: { hour: { messages: 2, recipients: 0 }, day: NONE },
+  domain: { hour: NONE, day: NONE },
+};
 
 interface Running {
   readonly service: PolicyService;
@@ -41,9 +51,12 @@ async function start(
   facts.add('closed@example.com', 0, { receive: 'refuse' });
   facts.add('held@example.com', 0, { receive: 'hold' });
   facts.add('mute@example.com', 0, { canSend: false });
+  facts.owners.set('bob@example.com', ['bob@example.com']);
   const clock = { now: () => Date.now() };
   const rules = new PolicyRules([
     new AccountStateRule({ facts, isProbeSender }),
+    new SenderRule(facts),
+    new RateRule({ table: new RateTable(), limits: RATES, warnPercent: 0, isExceededTemporary: true, clock, logger }),
     new QuotaRule({ facts, isProbeSender, isFullTemporary: false, clock }),
   ]);
   const { decider = rules, ...rest } = options;
@@ -89,7 +102,7 @@ describe('the policy service plays', () => {
     it(name, async (t) => {
       const { path, logger } = await start(t);
       await runDialog({ path: transcript, connect: () => connect({ path }) });
-      logger.assertQuiet(['connection.protocol-error']);
+      logger.assertQuiet(['connection.protocol-error', 'policy.rate-exceeded']);
     });
   }
 });
@@ -272,7 +285,7 @@ describe('the policy service under hostile input', () => {
         });
         await Promise.all([...conversations, ask(path, good).then((text) => assert.match(text, /^action=552 /))]);
         // The log of a test grows; the service must not.
-        logger.assertQuiet(['connection.protocol-error']);
+        logger.assertQuiet(['connection.protocol-error', 'policy.rate-exceeded']);
         logger.lines.length = 0;
         runs += 1;
         if (runs === RUNS / 5) before.push(usedHeapBytes());
@@ -289,7 +302,7 @@ describe('the policy service under hostile input', () => {
     assert.equal(isClosed, true);
     assert.equal(text, '');
     assert.equal(await ask(path, request({})), DUNNO_REPLY);
-    logger.assertQuiet(['connection.protocol-error']);
+    logger.assertQuiet(['connection.protocol-error', 'policy.rate-exceeded']);
   });
 });
 
