@@ -164,7 +164,7 @@ function askUserdbFor(source: DirectorySource, format: string): DirectorySource 
     findAccount: (address) => source.findAccount(normalizeLogin(key.of({ user: address }))),
     findAlias: (address) => source.findAlias(address),
     findSenders: (address) => source.findSenders(address),
-    accounts: () => source.accounts(),
+    accounts: (domain) => source.accounts(domain),
   };
 }
 

@@ -119,7 +119,7 @@ function createMailServices(
     resolve: directory.resolve.bind(directory),
     findAccount: directory.findAccount.bind(directory),
     findSenders: directory.findSenders.bind(directory),
-    checkRoom: mail.meter.check.bind(mail.meter),
+    checkRoom: mail.checkRoom,
   };
   const isFullTemporary = quota.exceededCode === 452;
   const quotaRule = new QuotaRule({ facts, isProbeSender, isFullTemporary, clock: systemClock });

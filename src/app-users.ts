@@ -13,13 +13,18 @@ import type { Logger } from './core/logger.ts';
 import { SourceChain } from './directory/chain.ts';
 import type { Directory } from './directory/directory.ts';
 import { Resolver } from './directory/resolver.ts';
-import type { DirectorySource } from './directory/source.ts';
+import type { Account, DirectorySource } from './directory/source.ts';
+import { DomainUsage } from './mail/domain-usage.ts';
 import { MailRoots } from './mail/mail-root.ts';
 import { MailStore } from './mail/mail-store.ts';
+import { createMailboxNamer } from './mail/mailbox-name.ts';
 import { NameMaker } from './mail/maildir-name.ts';
 import { nodeFileSystem } from './mail/node-file-system.ts';
+import { QuotaMeter } from './mail/quota-meter.ts';
+import type { QuotaVerdict } from './mail/quota-verdict.ts';
+import { UsageCache } from './mail/usage-cache.ts';
 import { UsageThread } from './mail/usage-thread.ts';
-import { QuotaMeter } from './mail/usage.ts';
+import type { RoomQuestion } from './policy/facts.ts';
 import { SecretFile } from './store/secret-file.ts';
 import { migrateFile } from './store/sqlite/open.ts';
 import { SqliteReader } from './store/sqlite/reader.ts';
@@ -128,14 +133,20 @@ export function createMailRoots(config: Config, logger: Logger): MailRoots {
 export interface Mail {
   readonly store: MailStore;
   readonly meter: QuotaMeter;
+  /** Whether there is room in the mailbox that an address with this detail leads to. */
+  readonly checkRoom: (question: RoomQuestion) => Promise<QuotaVerdict>;
   stop(): Promise<void>;
 }
 
-export function createMail(
-  config: Config,
-  { logger, identity }: { readonly logger: Logger; readonly identity: Identity | undefined },
-): Mail {
-  const { mail, quota, postern } = config;
+export interface MailParts {
+  readonly logger: Logger;
+  readonly identity: Identity | undefined;
+  /** Who belongs to a domain, for quotas of domains. */
+  readonly source: DirectorySource;
+}
+
+export function createMail(config: Config, { logger, identity, source }: MailParts): Mail {
+  const { mail, quota, quotaRoots, postern } = config;
   const location = {
     home: mail.home,
     location: mail.location,
@@ -146,21 +157,14 @@ export function createMail(
   const roots = createMailRoots(config, logger);
   const names = new NameMaker(postern.hostname, systemClock);
   const thread = new UsageThread(logger);
+  const place = { settings: location, roots, names, thread, clock: systemClock, logger };
   const meter = new QuotaMeter({
-    settings: location,
-    roots,
-    names,
-    root: {
-      name: 'quota',
-      scope: 'user',
-      rules: [quota.rule],
-      grace: { by: 'percent', value: 0 },
-      isEnforcing: true,
-      ignoresUnlimited: false,
-    },
-    thread,
-    clock: systemClock,
-    logger,
+    usage: new UsageCache(place),
+    domains: new DomainUsage({ ...place, list: (domain) => listHere(source, domain) }),
+    roots: quotaRoots,
+    maxMailBytes: quota.maxMailSizeBytes,
+    canCreateFolders: mail.ldaMailboxAutocreate,
+    nameOf: createMailboxNamer(mail.separator),
   });
   const store = new MailStore({
     settings: {
@@ -182,9 +186,20 @@ export function createMail(
   return {
     store,
     meter,
+    checkRoom: async ({ account, detail, wanted, held }) => {
+      const located = store.locate(account, detail);
+      if (located.kind !== 'mailbox') return { kind: 'unknown', reason: located.detail ?? located.reason };
+      return meter.check(account, { ...wanted, folder: located.mailbox.folder, held });
+    },
     stop: async () => {
       await store.stop();
       await thread.stop();
     },
   };
+}
+
+/** The accounts of a domain whose mail is kept here. */
+async function* listHere(source: DirectorySource, domain: string): AsyncIterable<Account> {
+  if (source.cannotList !== undefined) throw new Error(source.cannotList);
+  for await (const account of source.accounts(domain)) if (account.host === undefined) yield account;
 }

@@ -5,6 +5,7 @@
  */
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createQuotaHandler } from './app-quota.ts';
 import { createServices, type Services } from './app-services.ts';
 import { createMail, createUpdates, createUsers, type Users } from './app-users.ts';
 import { CONTROL_SOCKET } from './cli/daemon.ts';
@@ -50,7 +51,7 @@ export function createApp(options: AppOptions): App {
   const { logger } = logging;
   const undos = new UndoStack();
   const users = createUsers(config, logger);
-  const mail = createMail(config, { logger: logger.child({ service: 'mail' }), identity });
+  const mail = createMail(config, { logger: logger.child({ service: 'mail' }), identity, source: users.source });
   const updates = createUpdates(config, logger);
   const services = createServices({ config, logger, passed, users, mail, updates });
   const running = [...services.running.values()];
@@ -62,6 +63,7 @@ export function createApp(options: AppOptions): App {
       ['status', () => Promise.resolve(describeStatus(options, services))],
       ...services.limits.handlers,
       ...services.rates.handlers,
+      ...createQuotaHandler({ meter: mail.meter, findAccount: users.directory.findAccount.bind(users.directory) }),
     ]),
     logger.child({ service: 'control' }),
   );

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLoginTools } from './app-login-tools.ts';
+import { createQuotaReader } from './app-quota.ts';
 import {
   createCliTools,
   createDomainList,
@@ -34,6 +35,7 @@ import { mailboxVerb } from './cli/mailbox.ts';
 import { postfixVerb } from './cli/postfix.ts';
 import { pwVerb } from './cli/pw.ts';
 import { rateVerb } from './cli/rate.ts';
+import { quotaVerb } from './cli/quota.ts';
 import { serveVerb, type ServeOptions } from './cli/serve.ts';
 import { userVerb } from './cli/user.ts';
 import { loadConfig, type Config } from './config/load-config.ts';
@@ -73,6 +75,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     authVerbs([authTestVerb(logins), authLookupVerb(logins), authPenaltiesVerb(askControl)]),
     rateVerb(askControl),
     userVerb(tools),
+    quotaVerb({ tools, ask: askControl, openHere: createQuotaReader(openVerbLog) }),
     mailboxVerb(createMailRootsAcceptance(openVerbLog)),
     pwVerb(createHasherLoan(openVerbLog), schemeFacts),
     postfixVerb(listDomains),

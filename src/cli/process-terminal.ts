@@ -30,6 +30,7 @@ export function createTerminal({ input, output, errors }: TerminalStreams): Term
     out: (text) => void output.write(text),
     err: (text) => void errors.write(text),
     isInteractive: input.isTTY === true,
+    showsProgress: 'isTTY' in errors && errors.isTTY === true,
     readSecret: (prompt) => readSecret(prompt, { input, errors }),
     readInput: (maxBytes) => readToEnd(input, maxBytes),
   };

@@ -13,6 +13,8 @@ export interface Terminal {
   err(text: string): void;
   /** Whether a person sits at standard input, so that `readSecret` can ask. */
   readonly isInteractive: boolean;
+  /** Whether standard error is a terminal, so that a count that changes may be shown there. */
+  readonly showsProgress: boolean;
   /** Asks for one line without echo; undefined when the person gave up (Ctrl-C, Ctrl-D, end of input). */
   readSecret(prompt: string): Promise<string | undefined>;
   /** Reads standard input to its end; throws RangeError past `maxBytes`. */

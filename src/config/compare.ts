@@ -10,7 +10,7 @@ export interface ConfigChanges {
   readonly restart: readonly string[];
 }
 
-/** Compares by value; the databases are named as a whole. */
+/** Compares by value; the databases and further quota roots are named as a whole. */
 export function compareConfigs(before: Config, after: Config): ConfigChanges {
   const changes = { live: [] as string[], restart: [] as string[] };
   for (const [name, section] of Object.entries<Section>(SECTIONS)) {
@@ -21,6 +21,7 @@ export function compareConfigs(before: Config, after: Config): ConfigChanges {
       }
     }
   }
+  if (!isSame(before.quotaRoots.slice(1), after.quotaRoots.slice(1))) changes.restart.push('[quota NAME]');
   if (!isSame(before.passdbs, after.passdbs)) changes.restart.push('[passdb]');
   if (!isSame(before.userdbs, after.userdbs)) changes.restart.push('[userdb]');
   return changes;

@@ -8,6 +8,7 @@ import type { SectionValues } from './setting.ts';
 
 export type PassdbValues = SectionValues<(typeof NAMED_SECTIONS)['passdb']>;
 export type UserdbValues = SectionValues<(typeof NAMED_SECTIONS)['userdb']>;
+export type QuotaRootValues = SectionValues<(typeof NAMED_SECTIONS)['quota']>;
 
 type ResultRules = 'usernameFormat' | 'resultSuccess' | 'resultFailure' | 'resultInternalfail';
 
@@ -67,11 +68,20 @@ export type PassdbConfig = { readonly name: string; readonly rules: PassdbRules 
 /** A place that knows accounts. */
 export type UserdbConfig = { readonly name: string; readonly rules: UserdbRules } & UserdbDriver;
 
+/** A quota root: the first is `[quota]`. */
+export interface QuotaRootConfig extends Pick<QuotaRootValues, 'scope' | 'rules' | 'grace'> {
+  readonly name: string;
+  readonly isEnforcing: boolean;
+  readonly ignoresUnlimited: boolean;
+}
+
 type SingleSections = { readonly [Name in keyof typeof SECTIONS]: SectionValues<(typeof SECTIONS)[Name]> };
 
 export interface Config extends SingleSections {
   /** The file it was read from. */
   readonly file: string;
+  /** `[quota]`, then the further ones in the order of the file. */
+  readonly quotaRoots: readonly QuotaRootConfig[];
   /** In the order of the file; never empty. */
   readonly passdbs: readonly PassdbConfig[];
   /** In the order of the file; never empty. */

@@ -33,7 +33,7 @@ function results(of: { readonly success: string; readonly failure: string }) {
   };
 }
 
-const passdb = {
+export const passdb = {
   words:
     'A place that knows passwords. They are asked in the order of the file; without any, there is [passdb local]. A driver is given the keys it uses and no others.',
   settings: {
@@ -86,7 +86,7 @@ const passdb = {
   },
 } as const;
 
-const userdb = {
+export const userdb = {
   words:
     'A place that knows accounts. They are asked in the order of the file; without any, there is [userdb local]. A driver is given the keys it uses and no others.',
   settings: {
@@ -134,6 +134,3 @@ const userdb = {
     }),
   },
 } as const;
-
-/** Sections that carry a name, such as `[passdb local]`, and may stand several times; their order counts. */
-export const NAMED_SECTIONS = { passdb, userdb } as const;

@@ -12,12 +12,14 @@ import type {
   UserdbRules,
   UserdbValues,
 } from './config.ts';
+import type { SectionValues } from './setting.ts';
+import type { NAMED_SECTIONS } from './settings.ts';
 
 /** The values of a named section, as the table reads them. */
-export interface NamedValues<Kind extends 'passdb' | 'userdb'> {
+export interface NamedValues<Kind extends keyof typeof NAMED_SECTIONS> {
   /** The whole name: `passdb local`. */
   readonly section: string;
-  readonly values: Kind extends 'passdb' ? PassdbValues : UserdbValues;
+  readonly values: SectionValues<(typeof NAMED_SECTIONS)[Kind]>;
 }
 
 /** Dovecot's default of most drivers, which takes the hash of any crypt(3) scheme. */

@@ -7,6 +7,9 @@ import { formatEntry } from './write-ini.ts';
 import { NAMED_SECTIONS, SECTIONS } from './settings.ts';
 import type { Section, Setting } from './setting.ts';
 
+/** Of a named section that is not there by default. */
+const EXAMPLE_NAME = 'total';
+
 /** The sample `postern.ini`: every setting, commented out, with its default. */
 export function writeSample(): string {
   const head = [
@@ -21,7 +24,8 @@ export function writeSample(): string {
 }
 
 function writeSampleSection(title: string, section: Section): string {
-  const lines = [`# ${section.words}`, `[${title}]`];
+  // An optional section is not there by default.
+  const lines = [`# ${section.words}`, `${section.isOptional === true ? '#' : ''}[${title}]`];
   for (const [key, setting] of Object.entries(section.settings)) {
     const { default: given, words } = setting;
     lines.push('', `# ${words}`);
@@ -88,15 +92,16 @@ interface ListedSection {
   readonly section: Section;
 }
 
-/** In the order of the table, the databases behind `[auth]`, where a reader looks for them. */
+/** In the order of the table, the databases behind `[auth]` and quota roots behind `[quota]`, where a reader looks for them. */
 function listSections(): ListedSection[] {
   const named = Object.entries<Section>(NAMED_SECTIONS).map(([kind, section]) => ({
-    title: `${kind} ${DEFAULT_NAME}`,
+    kind,
+    title: `${kind} ${section.isOptional === true ? EXAMPLE_NAME : DEFAULT_NAME}`,
     heading: `[${kind} NAME]`,
     section,
   }));
   return Object.entries<Section>(SECTIONS).flatMap(([name, section]) => {
     const own = { title: name, heading: `[${name}]`, section };
-    return name === 'auth' ? [own, ...named] : [own];
+    return [own, ...named.filter(({ kind }) => (kind in SECTIONS ? kind : 'auth') === name)];
   });
 }

@@ -7,12 +7,13 @@ import { findNearest } from './did-you-mean.ts';
 import type { IniEntry, IniFile, IniSection } from './read-ini.ts';
 import { formatValue, readText } from './reader.ts';
 import { NAMED_SECTIONS, SECTIONS } from './settings.ts';
-import type { Section, Setting } from './setting.ts';
+import { numberKey, type Section, type Setting } from './setting.ts';
 
 /** One setting as it takes effect. */
 export interface EffectiveSetting {
   /** As in the file: `sasl`, `passdb local`. */
   readonly section: string;
+  /** As in the file, with its number if it has one. */
   readonly key: string;
   readonly setting: Setting;
   readonly value: unknown;
@@ -37,6 +38,8 @@ const NAMED: ReadonlyMap<string, Section> = new Map(Object.entries(NAMED_SECTION
 const NO_ENTRIES: ReadonlyMap<string, IniEntry> = new Map();
 /** Each is asked in turn for every login, so many more than this are a mistake. */
 const MAX_DATABASES = 32;
+/** As many quota rules as an account may have. */
+const MAX_NUMBERED = 64;
 /** A longer value is cut in faults: its line is named. */
 const MAX_SHOWN_CHARS = 80;
 
@@ -54,7 +57,8 @@ export function evaluate(ini: IniFile, file: string): Evaluation {
     const named = ini.sections.filter(({ name }) => kindOf(name) === kind && name !== kind);
     for (const { name, entries } of named.slice(0, MAX_DATABASES)) pass.addSection(name, section, entries);
     for (const extra of named.slice(MAX_DATABASES)) pass.addExtraSection(extra);
-    if (named.length === 0) pass.addSection(`${kind} ${DEFAULT_NAME}`, section, NO_ENTRIES);
+    if (named.length === 0 && section.isOptional !== true)
+      pass.addSection(`${kind} ${DEFAULT_NAME}`, section, NO_ENTRIES);
   }
   for (const section of ini.sections) if (!isKnown(section.name)) pass.addUnknownSection(section);
   return { settings: pass.settings, faults: [...ini.faults, ...pass.faults] };
@@ -75,16 +79,20 @@ class EvaluationPass {
   }
 
   addSection(name: string, section: Section, entries: ReadonlyMap<string, IniEntry>): void {
-    for (const [key, setting] of Object.entries(section.settings)) {
-      const effective = this.#readSetting({ section: name, key, setting }, entries.get(key));
-      this.settings.push(effective);
-      this.#texts.set(`${name} ${key}`, effective.text);
+    const known = new Set<string>();
+    for (const [base, setting] of Object.entries(section.settings)) {
+      for (const key of listKeys(base, setting, entries)) {
+        const effective = this.#readSetting({ section: name, key, setting }, entries.get(key));
+        this.settings.push(effective);
+        this.#texts.set(`${name} ${key}`, effective.text);
+        known.add(key);
+      }
     }
-    const keys = Object.keys(section.settings);
     for (const [key, { line }] of entries) {
-      if (keys.includes(key)) continue;
+      if (known.has(key)) continue;
+      const reason = describeGap(key, section) ?? describeUnknownKey(key, Object.keys(section.settings));
       // The value is not shown: a key nobody knows may hold a secret.
-      this.faults.push({ file: this.#file, section: name, key, line, reason: describeUnknownKey(key, keys) });
+      this.faults.push({ file: this.#file, section: name, key, line, reason });
     }
   }
 
@@ -128,6 +136,25 @@ class EvaluationPass {
   }
 }
 
+/** The names a setting has in this file: its own, and those with numbers that follow each other. */
+function listKeys(key: string, setting: Setting, entries: ReadonlyMap<string, IniEntry>): string[] {
+  const keys = [key];
+  if (setting.isNumbered !== true) return keys;
+  while (keys.length < MAX_NUMBERED && entries.has(numberKey(key, keys.length))) keys.push(numberKey(key, keys.length));
+  return keys;
+}
+
+/** Why a numbered setting is not read. Dovecot passes over such a one in silence. */
+function describeGap(key: string, { settings }: Section): string | undefined {
+  const [, base = '', digits = ''] = /^(.*[^\d])(\d+)$/.exec(key) ?? [];
+  const setting = Object.hasOwn(settings, base) ? settings[base] : undefined;
+  if (setting?.isNumbered !== true) return undefined;
+  const number = Number(digits);
+  if (number < 2 || String(number) !== digits) return `Cannot use this number: after "${base}" comes "${base}2"`;
+  if (number > MAX_NUMBERED) return `Cannot use more than ${MAX_NUMBERED} of them`;
+  return `Cannot use it without "${numberKey(base, number - 2)}": they are read up to the first that is missing`;
+}
+
 function describeUnknownKey(key: string, keys: readonly string[]): string {
   const nearest = findNearest(key, keys);
   if (nearest !== undefined) return `Cannot use an unknown key; did you mean "${nearest}"?`;
@@ -139,7 +166,7 @@ function describeUnknownKey(key: string, keys: readonly string[]): string {
 function describeUnknownSection(name: string): string {
   if (NAMED.has(name)) return `Cannot use the section without a name; write [${name} ${DEFAULT_NAME}]`;
   const [kind = '', own] = name.split(' ');
-  const known = [...SINGLE.keys(), ...NAMED.keys()];
+  const known = [...new Set([...SINGLE.keys(), ...NAMED.keys()])];
   const nearest = findNearest(kind, known);
   if (nearest === undefined) return `Cannot use an unknown section; there are ${known.join(', ')}`;
   if (SINGLE.has(nearest)) return `Cannot use an unknown section; did you mean [${nearest}]?`;

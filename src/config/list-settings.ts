@@ -26,7 +26,7 @@ export function listSettings(path: string | undefined): ShownSection[] {
     const kind = kindOf(name);
     const isAlone = names.filter((other) => kindOf(other) === kind).length === 1;
     const entries = settings.filter(({ section }) => section === name).map(showSetting);
-    return { name, kind, isDefault: isAlone && (name === kind || name === `${kind} ${DEFAULT_NAME}`), entries };
+    return { name, kind, isDefault: name === kind || (isAlone && name === `${kind} ${DEFAULT_NAME}`), entries };
   });
 }
 

@@ -11,7 +11,8 @@ import { checkChains, checkDrivers } from './database-checks.ts';
 import { toPassdb, toUserdb, type NamedValues } from './databases.ts';
 import { evaluate, kindOf, type EffectiveSetting } from './evaluate.ts';
 import { readIni } from './read-ini.ts';
-import { SECTIONS } from './settings.ts';
+import { checkQuotaRoots, toQuotaRoots } from './quota-roots.ts';
+import { SECTIONS, type NAMED_SECTIONS } from './settings.ts';
 import { nameProperty } from './setting.ts';
 
 export type { Config } from './config.ts';
@@ -44,13 +45,20 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     settings.some((one) => one.section === section && one.key === key && !one.isFaulty);
   const passdbs = collectNamed<'passdb'>(settings, 'passdb');
   const userdbs = collectNamed<'userdb'>(settings, 'userdb');
+  const single = collectSingle(settings);
   const config: Config = {
-    ...collectSingle(settings),
+    ...single,
     file,
+    quotaRoots: toQuotaRoots(single.quota, collectNamed<'quota'>(settings, 'quota')),
     passdbs: passdbs.map(toPassdb),
     userdbs: userdbs.map(toUserdb),
   };
-  const crossFaults = [...crossCheck(config, isSound), ...checkDrivers(settings), ...checkChains(config, isSound)];
+  const crossFaults = [
+    ...crossCheck(config, isSound),
+    ...checkDrivers(settings),
+    ...checkChains(config, isSound),
+    ...checkQuotaRoots(config, isSound),
+  ];
   throwFaults([...faults, ...crossFaults.map((fault) => placeFault(fault, { file, settings }))], file);
   return { config: deepFreeze(config), settings };
 }
@@ -113,19 +121,30 @@ function collectSingle(settings: readonly EffectiveSetting[]): SingleSections {
   return Object.fromEntries(sections) as SingleSections;
 }
 
-function collectNamed<Kind extends 'passdb' | 'userdb'>(
+function collectNamed<Kind extends keyof typeof NAMED_SECTIONS>(
   settings: readonly EffectiveSetting[],
   kind: Kind,
 ): NamedValues<Kind>[] {
-  const names = new Set(settings.map(({ section }) => section).filter((section) => kindOf(section) === kind));
+  const isOfKind = (section: string): boolean => kindOf(section) === kind && section !== kind;
+  const names = new Set(settings.map(({ section }) => section).filter(isOfKind));
   // As above.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return [...names].map((section) => ({ section, values: collectValues(settings, section) }) as NamedValues<Kind>);
 }
 
 function collectValues(settings: readonly EffectiveSetting[], section: string): Record<string, unknown> {
-  const own = settings.filter((one) => one.section === section);
-  return Object.fromEntries(own.map(({ key, setting, value }) => [nameProperty(key, setting), value]));
+  const values: Record<string, unknown> = {};
+  const lists = new Map<string, unknown[]>();
+  for (const { section: of, key, setting, value } of settings) {
+    if (of !== section) continue;
+    if (setting.isNumbered !== true) {
+      values[nameProperty(key, setting)] = value;
+      continue;
+    }
+    const name = nameProperty(key.replace(/\d+$/, ''), setting);
+    lists.set(name, [...(lists.get(name) ?? []), value]);
+  }
+  return { ...values, ...Object.fromEntries(lists) };
 }
 
 function deepFreeze<T>(value: T): T {

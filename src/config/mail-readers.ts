@@ -4,7 +4,14 @@
  */
 import * as z from 'zod';
 import { MAX_UNIX_PATH_BYTES, formatEndpoint, type Endpoint } from '../core/endpoint.ts';
-import { formatQuotaRule, parseQuotaRule, type QuotaRule } from '../core/quota-rule.ts';
+import {
+  formatQuotaGrace,
+  formatQuotaRule,
+  parseQuotaGrace,
+  parseQuotaRule,
+  type QuotaAmount,
+  type QuotaRule,
+} from '../core/quota-rule.ts';
 import { ACCOUNT_VARIABLES, checkVariables, tellsApart } from '../core/variables.ts';
 import { createReader, readText, type Reader } from './reader.ts';
 import { count, hostName, path, readOrThrow, text } from './readers.ts';
@@ -138,6 +145,13 @@ export const quotaRule: Reader<QuotaRule | undefined> = createReader({
   parse: (value) => (value === '' ? undefined : parseQuotaRule(value)),
   format: (rule) => (rule === undefined ? '' : formatQuotaRule(rule)),
   form: 'MAILBOX:storage=SIZE:messages=NUMBER or MAILBOX:ignore; may be empty',
+});
+
+/** `10%` of a limit, or a size. */
+export const quotaGrace: Reader<QuotaAmount> = createReader({
+  parse: parseQuotaGrace,
+  format: formatQuotaGrace,
+  form: 'PERCENT% or size such as 10M',
 });
 
 /** Text behind a reply code: one line of ASCII, since not every client was asked for UTF-8. */

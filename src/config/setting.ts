@@ -25,12 +25,21 @@ export interface Setting<T = unknown, Unit extends string = string> {
   /** One sentence for the documents. */
   readonly words: string;
   readonly change: Change;
+  /** It may be given several times: `rule`, `rule2`, `rule3`. Its values are a list under a name in the plural. */
+  readonly isNumbered?: true;
+}
+
+/** A setting that may be given several times, with numbers behind its name. */
+export interface NumberedSetting<T = unknown> extends Setting<T> {
+  readonly isNumbered: true;
 }
 
 export interface Section<Settings extends Readonly<Record<string, Setting>> = Readonly<Record<string, Setting>>> {
   /** What the section is for, in one or two sentences. */
   readonly words: string;
   readonly settings: Settings;
+  /** A named section that need not be there at all. */
+  readonly isOptional?: boolean;
 }
 
 /** The settings of one section as values, under names in camel case that end with the unit. */
@@ -38,17 +47,20 @@ export type SectionValues<S> = S extends { readonly settings: infer Settings }
   ? { readonly [Key in keyof Settings & string as PropertyName<Key, Settings[Key]>]: ValueOf<Settings[Key]> }
   : never;
 
-type ValueOf<S> = S extends Setting<infer T> ? T : never;
-type PropertyName<Key extends string, S> = S extends { readonly reader: { readonly unit: infer Unit extends string } }
-  ? `${CamelCase<Key>}${Unit}`
-  : never;
+type ValueOf<S> = S extends NumberedSetting<infer T> ? readonly T[] : S extends Setting<infer T> ? T : never;
+type PropertyName<Key extends string, S> = S extends NumberedSetting
+  ? `${CamelCase<Key>}s`
+  : S extends { readonly reader: { readonly unit: infer Unit extends string } }
+    ? `${CamelCase<Key>}${Unit}`
+    : never;
 type CamelCase<Key extends string> = Key extends `${infer First}_${infer Rest}`
   ? `${First}${Capitalize<CamelCase<Rest>>}`
   : Key;
 
 /** The name that `PropertyName` gives, at run time. */
 export function nameProperty(key: string, setting: Setting): string {
-  return key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) + setting.reader.unit;
+  const name = key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return setting.isNumbered === true ? `${name}s` : name + setting.reader.unit;
 }
 
 /** A setting that takes effect only after a restart. */
@@ -65,4 +77,17 @@ export function live<T, Unit extends string>(
   row: { readonly default: string | DerivedDefault; readonly words: string },
 ): Setting<T, Unit> {
   return { reader, change: 'live', ...row };
+}
+
+/** A setting that is given once for each value: `rule`, `rule2` and so on. It takes effect only after a restart. */
+export function numbered<T>(
+  reader: Reader<T>,
+  row: { readonly default: string; readonly words: string },
+): NumberedSetting<T> {
+  return { reader, change: 'restart', isNumbered: true, ...row };
+}
+
+/** The name of a numbered setting at a place in its list, which begins with 0. */
+export function numberKey(key: string, index: number): string {
+  return index === 0 ? key : `${key}${index + 1}`;
 }

@@ -1,12 +1,14 @@
 /**
  * Every setting of Postern: section, key, reader with bounds, default, one sentence, and whether a reload can change
  * it. The type `Config`, the sample `etc/postern.ini` and `etc/README.md` all follow from this table; after a change
- * run `npm run docs`. The rows of `[auth]`, of the databases and of the five services stand in files of their own. DESIGN 4.
+ * run `npm run docs`. The rows of `[auth]`, of the databases, of quotas and of the five services stand in files of their own. DESIGN 4.
  */
 import { hostname } from 'node:os';
 import { parseDomain } from '../core/address.ts';
 import { auth } from './auth-settings.ts';
-import { delimiters, fixedDirectory, home, location, quotaRule, replyCode, replyText } from './mail-readers.ts';
+import { delimiters, fixedDirectory, home, location } from './mail-readers.ts';
+import { passdb, userdb } from './database-settings.ts';
+import { quota, quotaRoot } from './quota-settings.ts';
 import { choice, duration, hostName, list, optional, path, text, userOrGroup, yesNo } from './readers.ts';
 import { autoconfig, http, lmtp, lookup, policy, sasl } from './service-settings.ts';
 import { live, restart } from './setting.ts';
@@ -109,23 +111,7 @@ export const SECTIONS = {
       }),
     },
   },
-  quota: {
-    words: 'How much an account may keep, unless its userdb says otherwise.',
-    settings: {
-      rule: restart(quotaRule, {
-        default: '',
-        words: 'Limit of every account; storage without a unit counts KiB, empty is no limit.',
-      }),
-      exceeded_message: restart(replyText, {
-        default: 'Quota exceeded (mailbox for user is full)',
-        words: 'What the sender reads when a mailbox is full.',
-      }),
-      exceeded_code: restart(replyCode([552, 452]), {
-        default: '552',
-        words: 'Refuse mail for a full mailbox for good (552) or for now (452).',
-      }),
-    },
-  },
+  quota,
   sasl,
   policy,
   lmtp,
@@ -134,4 +120,5 @@ export const SECTIONS = {
   autoconfig,
 } as const;
 
-export { NAMED_SECTIONS } from './database-settings.ts';
+/** Sections of which there may be several, each with a name of its own behind the kind. */
+export const NAMED_SECTIONS = { passdb, userdb, quota: quotaRoot } as const;

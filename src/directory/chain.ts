@@ -4,6 +4,7 @@
  * no: one that could not tell turns it into "unavailable". No source at all, or none that knows a domain, is an empty
  * directory, and so an outage (RULES 7). Domains, aliases and rights are not of a section: all sources are asked.
  */
+import { domainOf } from '../core/address.ts';
 import { describeError } from '../core/errors.ts';
 import type { Fields } from '../core/fields.ts';
 import { ABSENT, found, unavailable, type Lookup, type Unavailable } from '../core/outcome.ts';
@@ -114,12 +115,12 @@ export class SourceChain implements DirectorySource {
    * Accounts of all sources that can list theirs, each once: of several with one address the first. Where sections have
    * rules of their own, what is listed is what a lookup would find.
    */
-  async *accounts(): AsyncIterable<Account> {
+  async *accounts(domain?: string): AsyncIterable<Account> {
     const [only] = this.#steps;
     const isPlain = this.#steps.length === 1 && only !== undefined && !changesAnswers(only);
     const seen = new Set<string>();
     for (const step of this.#steps) {
-      for await (const account of step.source.accounts()) {
+      for await (const account of step.source.accounts(domain)) {
         if (isPlain) {
           yield account;
           continue;
@@ -128,7 +129,7 @@ export class SourceChain implements DirectorySource {
         seen.add(account.address);
         const listed = this.#steps.some(changesAnswers) ? await this.findAccount(account.address) : found(account);
         if (listed.kind === 'unavailable') throw new Error(listed.reason);
-        if (listed.kind === 'found') yield listed.value;
+        if (listed.kind === 'found' && isIn(listed.value, domain)) yield listed.value;
       }
     }
   }
@@ -160,6 +161,11 @@ export class SourceChain implements DirectorySource {
   #askAll<T>(question: (source: DirectorySource) => Promise<Lookup<T>>): Promise<Lookup<T>[]> {
     return Promise.all(this.#sources.map(question));
   }
+}
+
+/** Rules of a section may give an account another address. */
+function isIn({ address }: Account, domain: string | undefined): boolean {
+  return domain === undefined || domainOf(address) === domain;
 }
 
 function isSkipped({ rules }: UserdbStep, { isFound }: ChainState): boolean {

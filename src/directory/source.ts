@@ -60,8 +60,8 @@ export interface DirectorySource {
   findAlias(address: string): Promise<Lookup<Alias>>;
   /** Canonical addresses of the accounts with an explicit right to send as `address` or its whole domain. */
   findSenders(address: string): Promise<Lookup<readonly string[]>>;
-  /** Every account it can list, for `postern user '*'` and the checks. */
-  accounts(): AsyncIterable<Account>;
+  /** Every account it can list, or those in one domain: for `postern user '*'`, the checks, and quotas of domains. */
+  accounts(domain?: string): AsyncIterable<Account>;
   /** Why `accounts` leaves some out, in words for an administrator; undefined when it lists all. */
   readonly cannotList?: string | undefined;
   /** False when it has no domains of its own, so that `findDomain` is always absent. */

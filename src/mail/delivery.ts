@@ -24,7 +24,7 @@ import { formatBaseName, type NameMaker } from './maildir-name.ts';
 import type { Maildirs, ReadyMaildir } from './maildir.ts';
 import { deferred, deferredByFault, refused, type DeliveryOutcome } from './outcome.ts';
 import { findStored } from './stored-message.ts';
-import type { QuotaMeter } from './usage.ts';
+import type { QuotaMeter } from './quota-meter.ts';
 
 /** Where one copy goes. Two mailboxes with one `id` are the same and get one copy. */
 export interface Mailbox {
@@ -302,14 +302,16 @@ export class Delivery {
     const { journal, meter, names, fullMailbox } = this.#tools;
     const { storedBytes, wireBytes } = this.#converter;
     const { sequence, stem } = names.make();
-    const verdict = await meter.reserve(mailbox.user, { bytes: storedBytes, sequence }, QUOTA_WAIT_MS);
+    // A folder that is not there and may not be made: the message goes to the INBOX.
+    const folder = maildir.directory === directoryOf(mailbox) ? mailbox.folder : undefined;
+    const verdict = await meter.reserve(mailbox.user, { bytes: storedBytes, sequence, folder }, QUOTA_WAIT_MS);
     switch (verdict.kind) {
       case 'reserved':
         break;
       case 'over':
         return fullMailbox === 'refuse' ? refused('over-quota') : deferred('over-quota');
       case 'too-large':
-        return refused('too-large-for-quota');
+        return refused(verdict.than === 'quota' ? 'too-large-for-quota' : 'message-too-large');
       case 'unknown':
         return deferred('quota-unknown', verdict.reason);
     }

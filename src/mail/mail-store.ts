@@ -17,7 +17,7 @@ import type { NameMaker } from './maildir-name.ts';
 import { Maildirs } from './maildir.ts';
 import { deferred, type Deferred } from './outcome.ts';
 import { StaleFileCleaner } from './stale-files.ts';
-import type { QuotaMeter } from './usage.ts';
+import type { QuotaMeter } from './quota-meter.ts';
 
 export interface MailStoreSettings {
   readonly location: LocationSettings;

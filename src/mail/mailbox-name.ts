@@ -6,6 +6,7 @@
 const MAX_LEVEL_BYTES = 255;
 const MAX_PATH_BYTES = 254;
 /** Six-bit digits of modified base64: `,` instead of `/`. */
+const FROM_BASE64 = /&([A-Za-z0-9+,]*)-/g;
 const TO_BASE64 = /[^\u0020-\u007E]+/g;
 
 /**
@@ -29,4 +30,37 @@ export function encodeMailboxName(name: string): string {
     const base64 = Buffer.from(run, 'utf16le').swap16().toString('base64');
     return `&${base64.replace(/=+$/, '').replaceAll('/', ',')}-`;
   });
+}
+
+/** The name of the folder in a directory below the Maildir++ root, as an IMAP client shows it: `.Sent.2020` is `Sent/2020`. */
+export function parseFolderDirectory(directory: string, separator: string): string {
+  const levels = directory.replace(/^\./, '').split('.');
+  return levels.map(decodeMailboxName).join(separator);
+}
+
+/** Decodes modified UTF-7; what is none stays as it is. */
+export function decodeMailboxName(name: string): string {
+  return name.replaceAll(FROM_BASE64, (run, base64: string) => {
+    if (base64 === '') return '&';
+    const bytes = Buffer.from(base64.replaceAll(',', '/'), 'base64');
+    return bytes.length === 0 || bytes.length % 2 !== 0 ? run : bytes.swap16().toString('utf16le');
+  });
+}
+
+/** Folder directories have few different names, and each is looked at for every message. */
+const MAX_KNOWN_NAMES = 10_000;
+
+/** The names that quota rules have for mailboxes, by the directory of the folder; undefined is the INBOX. */
+export function createMailboxNamer(separator: string): (folder: string | undefined) => string {
+  const known = new Map<string, string>();
+  return (folder) => {
+    if (folder === undefined) return 'INBOX';
+    let name = known.get(folder);
+    if (name === undefined) {
+      name = parseFolderDirectory(folder, separator);
+      if (known.size >= MAX_KNOWN_NAMES) known.clear();
+      known.set(folder, name);
+    }
+    return name;
+  };
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 
 /** A name that no other message of this machine has. */
 export interface UniqueName {
-  /** Ours, rising: tells deliveries of this process apart (usage.ts). */
+  /** Ours, rising: tells deliveries of this process apart (usage-cache.ts). */
   readonly sequence: number;
   /** Without sizes: what the file is called in tmp/. */
   readonly stem: string;

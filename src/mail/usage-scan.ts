@@ -7,6 +7,8 @@ import { opendirSync, statSync, type Dir } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../core/errors.ts';
 import { findSequence, findStoredSize, takeBaseName } from './maildir-name.ts';
+import { INBOX_KEY } from './measured-usage.ts';
+import type { Room } from './quota-verdict.ts';
 
 export interface ScanRequest {
   /** The Maildir++ root. */
@@ -15,22 +17,21 @@ export interface ScanRequest {
   /** The process whose deliveries are to be told apart, and the first of their sequences that matters. */
   readonly pid: number;
   readonly sinceSequence: number;
+  /** Read every directory, whatever is known of it. */
+  readonly isFresh?: boolean;
 }
 
 export interface ScanResult {
   readonly bytes: number;
   readonly messages: number;
+  /** By folder directory, the INBOX under `INBOX_KEY`; folders without mail as well. */
+  readonly mailboxes: ReadonlyMap<string, Room>;
   /** Sequences of own deliveries that are among the messages. */
   readonly seen: readonly number[];
 }
 
-interface Totals {
-  readonly bytes: number;
-  readonly messages: number;
-}
-
 /** What a directory held when it was read last. */
-interface KnownTotals extends Totals {
+interface KnownTotals extends Room {
   readonly modifiedAtNs: bigint;
   readonly isTrusted: boolean;
 }
@@ -48,28 +49,39 @@ export class UsageScanner {
   scan(request: ScanRequest): ScanResult {
     if (this.#known.size > MAX_KNOWN_DIRECTORIES) this.#known.clear();
     const seen: number[] = [];
+    const mailboxes = new Map<string, Room>();
     let bytes = 0;
     let messages = 0;
-    for (const maildir of findMaildirs(request)) {
+    for (const [key, maildir] of findMaildirs(request)) {
+      let own: Room | undefined;
       // A message moves from new to cur, never back: read in this order it may be met twice, but not missed.
       const met = new Set<string>();
       for (const part of ['new', 'cur'] as const) {
-        const totals = this.#read(join(maildir, part), met, (name) => {
+        const directory = join(maildir, part);
+        if (request.isFresh === true) this.#known.delete(directory);
+        const totals = this.#read(directory, met, (name) => {
           if (part === 'new') met.add(takeBaseName(name));
           const sequence = findSequence(name, request.pid);
           if (sequence !== undefined && sequence >= request.sinceSequence) seen.push(sequence);
         });
-        bytes += totals.bytes;
-        messages += totals.messages;
+        if (totals !== undefined) own = addRooms(own, totals);
       }
+      // Files beside the folders are none.
+      if (own === undefined) continue;
+      mailboxes.set(key, own);
+      bytes += own.bytes;
+      messages += own.messages;
     }
-    return { bytes, messages, seen };
+    return { bytes, messages, mailboxes, seen };
   }
 
-  /** Totals of one directory without the messages in `met`; `onMessage` hears of each, unless nothing changed. */
-  #read(directory: string, met: ReadonlySet<string>, onMessage: (name: string) => void): Totals {
+  /**
+   * Totals of one directory without the messages in `met`, or undefined when there is no such directory; `onMessage` hears of
+   * each message, unless nothing changed.
+   */
+  #read(directory: string, met: ReadonlySet<string>, onMessage: (name: string) => void): Room | undefined {
     const modifiedAtNs = findModifiedAt(directory);
-    if (modifiedAtNs === undefined) return { bytes: 0, messages: 0 };
+    if (modifiedAtNs === undefined) return undefined;
     const known = this.#known.get(directory);
     if (known?.isTrusted === true && known.modifiedAtNs === modifiedAtNs) return known;
     let bytes = 0;
@@ -88,9 +100,13 @@ export class UsageScanner {
   }
 }
 
-function findMaildirs({ path, inbox }: ScanRequest): Set<string> {
-  const maildirs = new Set([inbox]);
-  for (const name of readNames(path)) if (name.startsWith('.')) maildirs.add(join(path, name));
+/** Each once, by its key: the INBOX may be one of the folders. */
+function findMaildirs({ path, inbox }: ScanRequest): Map<string, string> {
+  const maildirs = new Map([[INBOX_KEY, inbox]]);
+  for (const name of readNames(path)) {
+    const maildir = join(path, name);
+    if (name.startsWith('.') && maildir !== inbox) maildirs.set(name, maildir);
+  }
   return maildirs;
 }
 
@@ -129,4 +145,22 @@ function findSize(path: string): number | undefined {
 function isMissing(error: unknown): boolean {
   const code = errorCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** Several results as one. */
+export function addResults(results: readonly ScanResult[]): ScanResult {
+  const sum = { bytes: 0, messages: 0, mailboxes: new Map<string, Room>(), seen: [] as number[] };
+  for (const { bytes, messages, mailboxes, seen } of results) {
+    sum.bytes += bytes;
+    sum.messages += messages;
+    for (const sequence of seen) sum.seen.push(sequence);
+    for (const [key, room] of mailboxes) {
+      sum.mailboxes.set(key, addRooms(sum.mailboxes.get(key), room));
+    }
+  }
+  return sum;
+}
+
+function addRooms(a: Room | undefined, b: Room): Room {
+  return { bytes: (a?.bytes ?? 0) + b.bytes, messages: (a?.messages ?? 0) + b.messages };
 }

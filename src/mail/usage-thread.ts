@@ -27,6 +27,15 @@ export class UsageThread {
 
   /** Measures one account; resolves with `failed` when it cannot be told. */
   measure(request: ScanRequest): Promise<ScanReply> {
+    return this.#run({ requests: [request], isForDomain: false });
+  }
+
+  /** Adds up some accounts of a domain; resolves as `measure` does. */
+  measureAll(requests: readonly ScanRequest[]): Promise<ScanReply> {
+    return this.#run({ requests, isForDomain: true });
+  }
+
+  #run(work: Omit<ScanTask, 'id'>): Promise<ScanReply> {
     const id = ++this.#lastId;
     const worker = this.#findWorker();
     if (worker === undefined) return Promise.resolve(fail(id, 'the thread has just crashed'));
@@ -37,7 +46,7 @@ export class UsageThread {
         clearTimeout(timer);
         resolve(reply);
       });
-      const task: ScanTask = { id, ...request };
+      const task: ScanTask = { id, ...work };
       worker.postMessage(task);
     });
   }

@@ -21,7 +21,7 @@ export interface PolicyAccount {
 
 /** One place where mail for an address ends. */
 export type PolicyTarget =
-  | { readonly kind: 'account'; readonly account: PolicyAccount }
+  | { readonly kind: 'account'; readonly account: PolicyAccount; readonly detail?: string | undefined }
   | { readonly kind: 'remote' }
   | { readonly kind: 'missing' };
 
@@ -38,10 +38,25 @@ export interface WantedRoom {
   readonly messages: number;
 }
 
+/** Room promised to other messages that are on their way: in the account, and in all accounts of its domain. */
+export interface HeldRoom {
+  readonly account: WantedRoom;
+  readonly domain: WantedRoom;
+}
+
+/** A mailbox, and what is wanted of it. */
+export interface RoomQuestion {
+  readonly account: PolicyAccount;
+  /** Names a folder of the account, where that is configured. */
+  readonly detail: string | undefined;
+  readonly wanted: WantedRoom;
+  readonly held: HeldRoom;
+}
+
 export type RoomVerdict =
   | { readonly kind: 'fits' }
   | { readonly kind: 'over' }
-  | { readonly kind: 'too-large' }
+  | { readonly kind: 'too-large'; readonly than: 'quota' | 'any-mail' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 export interface PolicyFacts {
@@ -52,5 +67,5 @@ export interface PolicyFacts {
   /** The logins (canonical addresses) that may use this normalised address as envelope sender; absent when nobody may. */
   findSenders(address: string): Promise<Lookup<readonly string[]>>;
   /** Is there room? The same meter as LMTP asks, so that both give one verdict. */
-  checkRoom(account: PolicyAccount, wanted: WantedRoom): Promise<RoomVerdict>;
+  checkRoom(question: RoomQuestion): Promise<RoomVerdict>;
 }

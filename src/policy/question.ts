@@ -29,7 +29,15 @@ export interface PolicyQuestion {
 
 /** Why mail is refused for good. */
 export type RejectReason =
-  'mailbox-full' | 'message-too-large' | 'mailbox-disabled' | 'sender-disabled' | 'sender-not-owned' | 'rate-exceeded';
+  | 'mailbox-full'
+  /** Larger than the whole quota. */
+  | 'message-too-large'
+  /** Larger than any message may be. */
+  | 'message-past-limit'
+  | 'mailbox-disabled'
+  | 'sender-disabled'
+  | 'sender-not-owned'
+  | 'rate-exceeded';
 
 /** Why mail must wait. */
 export type DeferReason =

@@ -4,7 +4,8 @@
  * An estimate that keeps a burst from overshooting; the mail store has the last word. Bounded, oldest out first.
  */
 import type { Clock } from '../core/clock.ts';
-import type { WantedRoom } from './facts.ts';
+import { domainOf } from '../core/address.ts';
+import type { HeldRoom, WantedRoom } from './facts.ts';
 import { TRANSACTION_LIMIT_MS } from './transactions.ts';
 
 /** One entry is one account of one message. */
@@ -24,12 +25,14 @@ interface Held {
 }
 
 const NOTHING: WantedRoom = Object.freeze({ bytes: 0, messages: 0 });
+const NOTHING_HELD: HeldRoom = Object.freeze({ account: NOTHING, domain: NOTHING });
 
 export class Reservations {
   readonly #clock: Clock;
   /** By instance, in order of their making. */
   readonly #reservations = new Map<string, Reservation>();
   readonly #byAccount = new Map<string, Held>();
+  readonly #byDomain = new Map<string, { bytes: number; messages: number }>();
   readonly #byQueueId = new Map<string, string>();
   #entryCount = 0;
 
@@ -55,19 +58,28 @@ export class Reservations {
       held.bytes += bytes;
       held.instances.add(instance);
       this.#byAccount.set(account, held);
+      this.#count(account, { bytes, messages: 1 });
     }
     this.#entryCount += accounts.size;
     this.#shrink();
   }
 
-  /** What other messages than `instance` hold in an account. */
-  heldFor(account: string, instance: string): WantedRoom {
+  /** What other messages than `instance` hold in an account, and in all accounts of its domain. */
+  heldFor(account: string, instance: string): HeldRoom {
     this.#shrink();
+    const domain = domainOf(account);
+    const all = this.#byDomain.get(domain);
+    if (all === undefined) return NOTHING_HELD;
+    const own = this.#reservations.get(instance);
     const held = this.#byAccount.get(account);
-    if (held === undefined) return NOTHING;
-    const ownBytes = held.instances.has(instance) ? (this.#reservations.get(instance)?.bytes ?? 0) : 0;
-    const ownMessages = held.instances.has(instance) ? 1 : 0;
-    return { bytes: held.bytes - ownBytes, messages: held.instances.size - ownMessages };
+    const room = held === undefined ? NOTHING : { bytes: held.bytes, messages: held.instances.size };
+    if (own === undefined) return { account: room, domain: { bytes: all.bytes, messages: all.messages } };
+    let ownCount = 0;
+    for (const other of own.accounts) if (domainOf(other) === domain) ownCount += 1;
+    return {
+      account: subtract(room, own.accounts.has(account) ? own.bytes : 0, own.accounts.has(account) ? 1 : 0),
+      domain: subtract(all, own.bytes * ownCount, ownCount),
+    };
   }
 
   /**
@@ -93,10 +105,20 @@ export class Reservations {
     if (held !== undefined && held.instances.delete(instance)) {
       held.bytes -= reservation.bytes;
       if (held.instances.size === 0) this.#byAccount.delete(account);
+      this.#count(account, { bytes: -reservation.bytes, messages: -1 });
     }
     if (reservation.accounts.size > 0) return;
     this.#reservations.delete(instance);
     if (this.#byQueueId.get(reservation.queueId) === instance) this.#byQueueId.delete(reservation.queueId);
+  }
+
+  #count(account: string, { bytes, messages }: WantedRoom): void {
+    const domain = domainOf(account);
+    const all = this.#byDomain.get(domain) ?? { bytes: 0, messages: 0 };
+    all.bytes += bytes;
+    all.messages += messages;
+    if (all.messages === 0) this.#byDomain.delete(domain);
+    else this.#byDomain.set(domain, all);
   }
 
   #shrink(): void {
@@ -106,4 +128,8 @@ export class Reservations {
       this.end(instance);
     }
   }
+}
+
+function subtract(room: WantedRoom, ...[bytes, messages]: [bytes: number, messages: number]): WantedRoom {
+  return { bytes: room.bytes - bytes, messages: room.messages - messages };
 }

@@ -156,6 +156,15 @@ for (const [engineName, makeEngine] of [
       assert.deepEqual(listed.toSorted(), many.map((user) => user.address).toSorted());
     });
 
+    it('lists the accounts of one domain', async () => {
+      const here = Array.from({ length: 1203 }, (_, i) => ({ address: `u${i}@d.test` }));
+      await engine.write([{ address: 'a@c.test' }, ...here, { address: 'z@e.test' }, { address: 'u@sub.d.test' }]);
+      const listed: string[] = [];
+      for await (const account of engine.store.accounts('d.test')) listed.push(account.address);
+      assert.deepEqual(listed.toSorted(), here.map((user) => user.address).toSorted());
+      for await (const account of engine.store.accounts('far.test')) assert.fail(account.address);
+    });
+
     it('shows a change at the latest when its interval is over', async () => {
       await engine.write(USERS);
       assert.deepEqual(await engine.store.find(queryFor('eve@d.test')), ABSENT);

@@ -24,7 +24,7 @@ export function combine(passdb: Passdb, userdb: DirectorySource): CombinedStore 
     findAccount: (address, login) => userdb.findAccount(address, login),
     findAlias: (address) => userdb.findAlias(address),
     findSenders: (address) => userdb.findSenders(address),
-    accounts: () => userdb.accounts(),
+    accounts: (domain) => userdb.accounts(domain),
   };
 }
 

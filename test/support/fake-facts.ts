@@ -5,10 +5,13 @@ import type {
   PolicyFacts,
   PolicyRoute,
   PolicyTarget,
+  RoomQuestion,
   RoomVerdict,
-  WantedRoom,
 } from '../../src/policy/facts.ts';
 import { userQuota } from './quota.ts';
+
+/** `max_mail_size`. */
+const MAX_MAIL_BYTES = 1_000_000;
 
 export class FakeFacts implements PolicyFacts {
   readonly accounts = new Map<string, PolicyAccount>();
@@ -20,7 +23,7 @@ export class FakeFacts implements PolicyFacts {
   /** While set, the directory cannot tell anything. */
   isDown = false;
   /** Every question for room, in order. */
-  readonly asked: { address: string; wanted: WantedRoom }[] = [];
+  readonly asked: RoomQuestion[] = [];
 
   /** Adds an account with a limit of 1000 bytes of which `usedBytes` are taken. */
   add(address: string, usedBytes: number, fields: Partial<PolicyAccount> = {}): PolicyAccount {
@@ -66,13 +69,15 @@ export class FakeFacts implements PolicyFacts {
     return Promise.resolve(owners === undefined ? ABSENT : found(owners));
   }
 
-  checkRoom(account: PolicyAccount, wanted: WantedRoom): Promise<RoomVerdict> {
-    this.asked.push({ address: account.address, wanted });
+  checkRoom(question: RoomQuestion): Promise<RoomVerdict> {
+    this.asked.push(question);
+    const { account, wanted, held } = question;
     const used = this.usage.get(account.address);
     const [rule] = account.quota.map((one) => one.rule);
     const limit = (rule?.kind === 'root' ? rule.storageBytes : undefined) ?? Number.POSITIVE_INFINITY;
     if (used === undefined) return Promise.resolve({ kind: 'unknown', reason: 'not measured' });
-    if (wanted.bytes > limit) return Promise.resolve({ kind: 'too-large' });
-    return Promise.resolve({ kind: used + wanted.bytes > limit ? 'over' : 'fits' });
+    if (wanted.bytes > MAX_MAIL_BYTES) return Promise.resolve({ kind: 'too-large', than: 'any-mail' });
+    if (wanted.bytes > limit) return Promise.resolve({ kind: 'too-large', than: 'quota' });
+    return Promise.resolve({ kind: used + held.account.bytes + wanted.bytes > limit ? 'over' : 'fits' });
   }
 }

@@ -5,13 +5,15 @@ export class FakeTerminal implements Terminal {
   output = '';
   errors = '';
   readonly isInteractive: boolean;
+  readonly showsProgress: boolean;
   readonly #secrets: (string | undefined)[];
   readonly #input: Buffer;
 
   /** `secrets` are the answers to `readSecret` in order; with none, there is no person at the terminal. */
-  constructor(options: { secrets?: (string | undefined)[]; input?: string | Buffer } = {}) {
+  constructor(options: { secrets?: (string | undefined)[]; input?: string | Buffer; showsProgress?: boolean } = {}) {
     this.#secrets = [...(options.secrets ?? [])];
     this.isInteractive = options.secrets !== undefined;
+    this.showsProgress = options.showsProgress === true;
     this.#input = Buffer.from(options.input ?? '');
   }
 

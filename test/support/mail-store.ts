@@ -1,6 +1,6 @@
 /** A mail store on a real temporary disk, for tests. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { Mailbox } from '../../src/mail/delivery.ts';
@@ -11,8 +11,12 @@ import { MailStore, type MailStoreSettings } from '../../src/mail/mail-store.ts'
 import type { MailUser } from '../../src/mail/mail-user.ts';
 import { NameMaker } from '../../src/mail/maildir-name.ts';
 import type { DeliveryOutcome } from '../../src/mail/outcome.ts';
+import { DomainUsage } from '../../src/mail/domain-usage.ts';
+import { createMailboxNamer } from '../../src/mail/mailbox-name.ts';
+import type { QuotaRoot } from '../../src/mail/quota-limits.ts';
+import { QuotaMeter } from '../../src/mail/quota-meter.ts';
+import { UsageCache } from '../../src/mail/usage-cache.ts';
 import { UsageThread } from '../../src/mail/usage-thread.ts';
-import { QuotaMeter } from '../../src/mail/usage.ts';
 import { CollectingLogger } from './collecting-logger.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -26,6 +30,11 @@ export interface StoreWish {
   readonly location?: Partial<LocationSettings>;
   /** Rules of `[quota]`. */
   readonly quota?: readonly string[];
+  /** All quota roots, in place of `quota`. */
+  readonly roots?: readonly QuotaRoot[];
+  readonly maxMailBytes?: number;
+  /** The accounts of a domain. */
+  readonly list?: (domain: string) => AsyncIterable<MailUser>;
   readonly rootWaitMs?: number;
 }
 
@@ -64,14 +73,15 @@ export class TestStore {
       logger,
       ...(wish.rootWaitMs === undefined ? {} : { waitMs: wish.rootWaitMs }),
     });
+    const { roots, names, thread } = this;
+    const place = { settings: location, roots, names, thread, clock, logger };
     this.meter = new QuotaMeter({
-      settings: location,
-      roots: this.roots,
-      names: this.names,
-      root: quotaRoot(wish.quota ?? []),
-      thread: this.thread,
-      clock,
-      logger,
+      usage: new UsageCache(place),
+      domains: new DomainUsage({ ...place, list: wish.list ?? (() => listUsers([])) }),
+      roots: wish.roots ?? [quotaRoot(wish.quota ?? [])],
+      maxMailBytes: wish.maxMailBytes ?? 0,
+      canCreateFolders: wish.settings?.canCreateFolders ?? false,
+      nameOf: createMailboxNamer('/'),
     });
     this.store = new MailStore({
       settings: {
@@ -110,6 +120,15 @@ export class TestStore {
     return join(this.root, domain, user, 'Maildir');
   }
 
+  /** Makes files of `size` bytes below the Maildir of `user@domain`, as anybody else would. */
+  plant(address: string, files: readonly string[], size = 10): void {
+    for (const file of files) {
+      const path = join(this.maildir(address), file);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, 'x'.repeat(size));
+    }
+  }
+
   async deliver(
     mailboxes: readonly Mailbox[],
     body = 'Subject: x\r\n\r\nHello\r\n',
@@ -133,6 +152,11 @@ export async function startStore(t: TestContext, wish: StoreWish = {}): Promise<
 
 export function mailUser(address: string, more: Partial<MailUser> = {}): MailUser {
   return { address, quota: [], ...more };
+}
+
+/** A list of accounts as a userdb gives it. */
+export async function* listUsers(users: readonly MailUser[]): AsyncIterable<MailUser> {
+  yield* users;
 }
 
 /** Names in a directory; none when it does not exist. */

@@ -56,10 +56,12 @@ export class MemorySource implements DirectorySource {
     const senders = keys.flatMap((key) => this.#rights.get(key) ?? []);
     return this.#answer(senders.length === 0 ? undefined : senders);
   }
-  async *accounts(): AsyncIterable<Account> {
+  async *accounts(domain?: string): AsyncIterable<Account> {
     await Promise.resolve();
     if (this.outage !== undefined) throw new Error(this.outage);
-    yield* this.#accounts.values();
+    for (const account of this.#accounts.values()) {
+      if (domain === undefined || domainOf(account.address) === domain) yield account;
+    }
   }
 
   #answer<T>(value: T | undefined): Promise<Lookup<T>> {

@@ -28,7 +28,7 @@ describe('quota through Postfix', () => {
 
   before(async () => {
     site = await startSite({
-      settings: { quota: { rule: `*:storage=${LIMIT_BYTES / KIB}K` } },
+      settings: { quota: { rule: `*:storage=${LIMIT_BYTES / KIB}K`, grace: '0' } },
       populate: (postern) => {
         postern.run(['domain', 'add', 'example.test']);
         addAccount(postern, 'half@example.test');

@@ -14,7 +14,7 @@ describe('a reservation', () => {
 
   before(async () => {
     site = await startSite({
-      settings: { quota: { rule: '*:storage=200K' } },
+      settings: { quota: { rule: '*:storage=200K', grace: '0' } },
       populate: (postern) => {
         postern.run(['domain', 'add', 'example.test']);
         addAccount(postern, ADDRESS);

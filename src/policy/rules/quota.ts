@@ -8,7 +8,7 @@
 import { parseNormalized } from '../../core/address.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { PolicyRule } from '../decide.ts';
-import type { PolicyAccount, PolicyFacts, PolicyRoute, RoomVerdict, WantedRoom } from '../facts.ts';
+import type { PolicyAccount, PolicyFacts, PolicyRoute, RoomVerdict } from '../facts.ts';
 import { DUNNO, type PolicyDecision, type PolicyQuestion } from '../question.ts';
 import { Reservations } from '../reservations.ts';
 import { Transactions } from '../transactions.ts';
@@ -22,9 +22,19 @@ export interface QuotaRuleOptions {
   readonly clock: Clock;
 }
 
+/** What is wanting, the one that room may come back for first. */
+const WANTS = ['over', 'too-large', 'past-limit'] as const;
+type Want = (typeof WANTS)[number];
+
+/** One mailbox owner of ours, and the folder that the address names. */
+interface Target {
+  readonly account: PolicyAccount;
+  readonly detail: string | undefined;
+}
+
 /** What becomes of one recipient, as far as room goes. `open` is everything this rule has no opinion on. */
 interface Judgement {
-  readonly kind: 'fits' | 'over' | 'too-large' | 'open';
+  readonly kind: 'fits' | Want | 'open';
   /** Accounts the message fits in, and will take room of. */
   readonly accounts: readonly string[];
 }
@@ -78,7 +88,7 @@ export class QuotaRule implements PolicyRule {
     // Bounces and probes hear of quota only after the dot: a verdict on a probe is cached for hours (RULES 20).
     if (sender !== '' && !this.#options.isProbeSender(sender)) {
       const { kind } = await this.#judge(recipient, question);
-      if (kind === 'over' || kind === 'too-large') return this.#refuse(kind);
+      if (isWant(kind)) return this.#refuse(kind);
     }
     this.#transactions.remember(instance, recipient);
     return DUNNO;
@@ -87,10 +97,8 @@ export class QuotaRule implements PolicyRule {
   async #decideMessage(question: PolicyQuestion): Promise<PolicyDecision> {
     const { recipients, areAll } = this.#findRecipients(question);
     const judgements = await Promise.all([...recipients].map((recipient) => this.#judge(recipient, question)));
-    const kinds = new Set(judgements.map(({ kind }) => kind));
-    if (areAll && kinds.size > 0 && !kinds.has('fits') && !kinds.has('open')) {
-      return this.#refuse(kinds.has('over') ? 'over' : 'too-large');
-    }
+    const want = findWant(judgements.map(({ kind }) => kind));
+    if (areAll && want !== undefined && judgements.every(({ kind }) => isWant(kind))) return this.#refuse(want);
     this.#reservations.hold(question.instance, {
       queueId: question.queueId,
       bytes: question.sizeBytes,
@@ -114,53 +122,71 @@ export class QuotaRule implements PolicyRule {
     const address = parseNormalized(recipient);
     if (address === undefined) return OPEN;
     const route = await this.#options.facts.resolve(address);
-    const accounts = route.kind === 'found' ? findMailboxes(route.value) : undefined;
-    if (accounts === undefined || accounts.length === 0) return OPEN;
+    const targets = route.kind === 'found' ? findMailboxes(route.value) : undefined;
+    if (targets === undefined || targets.length === 0) return OPEN;
     const wanted = { bytes: Math.max(MIN_SIZE_BYTES, sizeBytes), messages: 1 };
-    const verdicts = await Promise.all(accounts.map((account) => this.#checkRoom(account, wanted, instance)));
-    const fitting = accounts.filter((_, i) => verdicts[i]?.kind === 'fits');
-    return { kind: judgeVerdicts(verdicts), accounts: fitting.map((account) => account.address) };
+    const verdicts = await Promise.all(
+      targets.map((target) => {
+        const held = this.#reservations.heldFor(target.account.address, instance);
+        return this.#options.facts.checkRoom({ ...target, wanted, held });
+      }),
+    );
+    const fitting = targets.filter((_, i) => verdicts[i]?.kind === 'fits');
+    return { kind: judgeVerdicts(verdicts), accounts: fitting.map(({ account }) => account.address) };
   }
 
-  /** First alone, then beside what other messages hold: only the message itself can be too large. */
-  async #checkRoom(account: PolicyAccount, wanted: WantedRoom, instance: string): Promise<RoomVerdict> {
-    const { facts } = this.#options;
-    const alone = await facts.checkRoom(account, wanted);
-    const held = this.#reservations.heldFor(account.address, instance);
-    if (alone.kind !== 'fits' || held.messages === 0) return alone;
-    const together = await facts.checkRoom(account, {
-      bytes: wanted.bytes + held.bytes,
-      messages: wanted.messages + held.messages,
-    });
-    return together.kind === 'too-large' ? { kind: 'over' } : together;
-  }
-
-  #refuse(kind: 'over' | 'too-large'): PolicyDecision {
-    if (kind === 'too-large') return { kind: 'reject', reason: 'message-too-large' };
-    return { kind: this.#options.isFullTemporary ? 'defer' : 'reject', reason: 'mailbox-full' };
+  #refuse(want: Want): PolicyDecision {
+    switch (want) {
+      case 'over':
+        return { kind: this.#options.isFullTemporary ? 'defer' : 'reject', reason: 'mailbox-full' };
+      case 'too-large':
+        return { kind: 'reject', reason: 'message-too-large' };
+      case 'past-limit':
+        return { kind: 'reject', reason: 'message-past-limit' };
+    }
   }
 }
 
-/** The accounts of ours that will be asked for room; undefined when the outcome is not for this rule to say. */
-function findMailboxes({ targets, fault }: PolicyRoute): PolicyAccount[] | undefined {
+/** The mailboxes of ours that will be asked for room; undefined when the outcome is not for this rule to say. */
+function findMailboxes({ targets, fault }: PolicyRoute): Target[] | undefined {
   if (fault !== undefined) return undefined;
-  const accounts: PolicyAccount[] = [];
+  const mailboxes: Target[] = [];
   for (const target of targets) {
     if (target.kind === 'remote') return undefined;
     if (target.kind === 'missing') continue;
-    const { account } = target;
+    const { account, detail } = target;
     // Another host (RULES 11) and a hold are "later", which comes before a refusal.
     if (account.host !== undefined || account.receive === 'hold') return undefined;
-    if (account.receive === 'accept') accounts.push(account);
+    if (account.receive === 'accept') mailboxes.push({ account, detail });
   }
-  return accounts;
+  return mailboxes;
 }
 
 /** What one recipient gets from the verdicts on its mailboxes. */
 function judgeVerdicts(verdicts: readonly RoomVerdict[]): Judgement['kind'] {
-  const kinds = new Set(verdicts.map(({ kind }) => kind));
-  if (kinds.has('unknown')) return 'open';
-  if (kinds.has('fits')) return 'fits';
-  // Room may come back for one that is only full.
-  return kinds.has('over') ? 'over' : 'too-large';
+  const kinds = verdicts.map(describeVerdict);
+  if (kinds.includes('open')) return 'open';
+  if (kinds.includes('fits')) return 'fits';
+  return findWant(kinds) ?? 'open';
+}
+
+function describeVerdict(verdict: RoomVerdict): Judgement['kind'] {
+  switch (verdict.kind) {
+    case 'unknown':
+      return 'open';
+    case 'fits':
+    case 'over':
+      return verdict.kind;
+    case 'too-large':
+      return verdict.than === 'quota' ? 'too-large' : 'past-limit';
+  }
+}
+
+function isWant(kind: Judgement['kind']): kind is Want {
+  return kind !== 'fits' && kind !== 'open';
+}
+
+/** The one word for several: room may come back for what is only full. */
+function findWant(kinds: readonly Judgement['kind'][]): Want | undefined {
+  return WANTS.find((want) => kinds.includes(want));
 }

@@ -16,13 +16,14 @@ import {
   type DeliveryOutcome,
   type Refused,
 } from '../../mail/outcome.ts';
+import type { QuotaDemand } from '../../mail/quota-meter.ts';
 import type { QuotaVerdict } from '../../mail/quota-verdict.ts';
 
 export interface RecipientPorts {
   readonly directory: Directory;
   /** The mail store. */
   readonly store: { locate(user: MailUser, detail: string | undefined): LocatedMailbox };
-  readonly meter: { check(user: MailUser, demand: { bytes: number; messages: number }): Promise<QuotaVerdict> };
+  readonly meter: { check(user: MailUser, demand: QuotaDemand): Promise<QuotaVerdict> };
   /** A full mailbox refuses (552) or defers (452). */
   readonly fullMailbox: 'refuse' | 'defer';
 }
@@ -97,7 +98,9 @@ async function findFull(
   bytes: number,
   { meter, fullMailbox }: RecipientPorts,
 ): Promise<(Refused | Deferred)[]> {
-  const verdicts = await Promise.all(mailboxes.map(({ user }) => meter.check(user, { bytes, messages: 1 })));
+  const verdicts = await Promise.all(
+    mailboxes.map(({ user, folder }) => meter.check(user, { bytes, messages: 1, folder })),
+  );
   return verdicts.flatMap((verdict) => {
     switch (verdict.kind) {
       case 'fits':
@@ -106,7 +109,7 @@ async function findFull(
       case 'over':
         return [fullMailbox === 'refuse' ? refused('over-quota') : deferred('over-quota')];
       case 'too-large':
-        return [refused('too-large-for-quota')];
+        return [refused(verdict.than === 'quota' ? 'too-large-for-quota' : 'message-too-large')];
     }
   });
 }

@@ -19,6 +19,7 @@ type ConfiguredReason = 'mailbox-full' | 'message-too-large' | 'rate-exceeded';
 const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
   'mailbox-full': '552 5.2.2',
   'message-too-large': '552 5.2.2',
+  'message-past-limit': '552 5.3.4',
   'mailbox-disabled': '550 5.2.1',
   'sender-disabled': '554 5.7.1',
   'sender-not-owned': '553 5.7.1',
@@ -34,6 +35,7 @@ const DEFER_CODES: Readonly<Record<DeferReason, string>> = {
 
 /** The text after the code, where it is not configured. */
 const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, ConfiguredReason>, string>> = {
+  'message-past-limit': 'Message is too large',
   'mailbox-disabled': 'Mailbox is disabled',
   'mailbox-held': 'Mailbox is on hold, try again later',
   'sender-disabled': 'This login may not send mail',

@@ -1,5 +1,5 @@
 /** A passwd-file as a userdb. It has no aliases; its domains are those of its `user@domain` names, or of its files. */
-import { normalizeLogin } from '../../core/address.ts';
+import { domainOf, normalizeLogin } from '../../core/address.ts';
 import { describeError } from '../../core/errors.ts';
 import { ABSENT, unavailable, type Lookup } from '../../core/outcome.ts';
 import { usesVariable } from '../../core/variables.ts';
@@ -67,7 +67,7 @@ export class PasswdFileUserdb implements DirectorySource {
   }
 
   /** Lists every account that stands in the file under its address; throws when there is no good version. */
-  async *accounts(): AsyncIterable<Account> {
+  async *accounts(domain?: string): AsyncIterable<Account> {
     const { fixed } = this.#options.files;
     if (fixed === undefined) return;
     const answer = await fixed.ask((content) => content);
@@ -80,7 +80,8 @@ export class PasswdFileUserdb implements DirectorySource {
     for (const { name, raw } of table.users()) {
       number += 1;
       if (number % LINES_PER_TURN === 0) await nextTurn();
-      const account = name.includes('@') ? this.#makeAccount(raw, { address: name, ids }) : undefined;
+      if (!name.includes('@') || (domain !== undefined && domainOf(name) !== domain)) continue;
+      const account = this.#makeAccount(raw, { address: name, ids });
       if (account !== undefined) yield account;
     }
   }

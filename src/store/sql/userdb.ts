@@ -98,14 +98,15 @@ export class SqlUserdb implements DirectorySource {
   }
 
   /** Every user of `iterate_query` whom `user_query` knows; throws when either cannot be asked to its end. */
-  async *accounts(): AsyncIterable<Account> {
+  async *accounts(domain?: string): AsyncIterable<Account> {
     if (this.#iterateQuery === undefined) return;
     const names = await this.#iterateQuery.listNames();
     const listed = names.kind === 'found' ? names.value : this.#refuseList(names);
     if (listed.length === 0) this.#refuseList(unavailable(EMPTY));
     const seen = new Set<string>();
     for (let at = 0; at < listed.length; at += LIST_BATCH) {
-      const batch = listed.slice(at, at + LIST_BATCH).flatMap((name) => this.#toAddress(name));
+      const addresses = listed.slice(at, at + LIST_BATCH).flatMap((name) => this.#toAddress(name));
+      const batch = addresses.filter((address) => domain === undefined || domainOf(address) === domain);
       for (const lookup of await Promise.all(batch.map((address) => this.findAccount(address)))) {
         if (lookup.kind === 'unavailable') this.#refuseList(lookup);
         if (lookup.kind !== 'found' || seen.has(lookup.value.address)) continue;

@@ -19,6 +19,7 @@ interface DomainRow {
 }
 
 interface AccountRow {
+  readonly id: number;
   readonly address: string;
   readonly can_login: number;
   readonly can_send: number;
@@ -57,7 +58,7 @@ interface TargetRow {
   readonly target: string;
 }
 
-const SELECT_ACCOUNT = `SELECT account.address, account.can_login, account.can_send, account.receive, account.host,
+const SELECT_ACCOUNT = `SELECT account.id, account.address, account.can_login, account.can_send, account.receive, account.host,
   account.home, account.quota_rules, domain.quota_rules AS domain_rules, domain.total_quota_rules AS total_rules
   FROM account JOIN domain ON domain.name = account.domain`;
 
@@ -81,6 +82,7 @@ export class DirectoryQueries {
   readonly #alias: Database.Statement<[string], TargetRow>;
   readonly #senders: Database.Statement<[string, string], { address: string }>;
   readonly #login: Database.Statement<[string], LoginRow>;
+  readonly #accountsOf: Database.Statement<[string, number, number], AccountRow>;
   readonly #passwordsAfter: Database.Statement<[string, number], { address: string; password: string | null }>;
   readonly #appPasswords: Database.Statement<[number], AppPasswordRow>;
   readonly #domainRequires: Database.Statement<[string], number>;
@@ -93,6 +95,10 @@ export class DirectoryQueries {
     this.#account = database.prepare(`${SELECT_ACCOUNT} WHERE account.address = ?`);
     this.#accountsAfter = database.prepare(
       `${SELECT_ACCOUNT} WHERE account.address > ? ORDER BY account.address LIMIT ?`,
+    );
+    // By number, since the index of domains is in that order.
+    this.#accountsOf = database.prepare(
+      `${SELECT_ACCOUNT} WHERE account.domain = ? AND account.id > ? ORDER BY account.id LIMIT ?`,
     );
     this.#passwordsAfter = database.prepare(
       'SELECT address, password FROM account WHERE address > ? ORDER BY address LIMIT ?',
@@ -145,6 +151,12 @@ export class DirectoryQueries {
   /** At most `limit` accounts in the order of their addresses, beginning behind `after`. */
   listAccounts(after: string, limit: number): Account[] {
     return this.#accountsAfter.all(after, limit).map((row) => this.#toAccount(row));
+  }
+
+  /** At most `limit` accounts of a domain in the order of their numbers, beginning behind `after`. */
+  listAccountsOf(domain: string, after: number, limit: number): { id: number; account: Account }[] {
+    const rows = this.#accountsOf.all(domain, after, limit);
+    return rows.map((row) => ({ id: row.id, account: this.#toAccount(row) }));
   }
 
   /** At most `limit` stored passwords in the order of addresses, beginning behind `after`. */

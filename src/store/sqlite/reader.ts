@@ -121,19 +121,27 @@ export class SqliteReader implements DirectorySource, Passdb {
     return this.#ask((file) => ({ kept: file.logins, key: name, find: (q) => q.findLogin(name) }));
   }
 
-  /** Lists every account; throws when the database cannot be read to its end. */
-  accounts(): AsyncIterable<Account> {
-    return this.#list(
-      (queries, after) => queries.listAccounts(after, LIST_CHUNK),
-      ({ address }) => address,
-    );
+  /** Lists every account, or those of a domain; throws when the database cannot be read to its end. */
+  async *accounts(domain?: string): AsyncIterable<Account> {
+    if (domain === undefined) {
+      yield* this.#list((queries, after) => queries.listAccounts(after, LIST_CHUNK), {
+        start: '',
+        keyOf: ({ address }) => address,
+      });
+      return;
+    }
+    const rows = this.#list((queries, after: number) => queries.listAccountsOf(domain, after, LIST_CHUNK), {
+      start: 0,
+      keyOf: ({ id }) => id,
+    });
+    for await (const { account } of rows) yield account;
   }
 
   passwords(): AsyncIterable<ListedPassword> {
-    return this.#list(
-      (queries, after) => queries.listPasswords(after, LIST_CHUNK),
-      ({ user }) => user,
-    );
+    return this.#list((queries, after) => queries.listPasswords(after, LIST_CHUNK), {
+      start: '',
+      keyOf: ({ user }) => user,
+    });
   }
 
   /** Closes the file for good; later lookups are "unavailable". Twice is harmless. */
@@ -142,11 +150,11 @@ export class SqliteReader implements DirectorySource, Passdb {
     this.#release();
   }
 
-  async *#list<T>(
-    read: (queries: DirectoryQueries, after: string) => readonly T[],
-    nameOf: (row: T) => string,
+  async *#list<T, Key>(
+    read: (queries: DirectoryQueries, after: Key) => readonly T[],
+    { start, keyOf }: { readonly start: Key; readonly keyOf: (row: T) => Key },
   ): AsyncIterable<T> {
-    let after = '';
+    let after = start;
     for (;;) {
       // Other lookups have their turn between chunks.
       await nextTurn();
@@ -156,7 +164,7 @@ export class SqliteReader implements DirectorySource, Passdb {
       yield* chunk.value;
       const last = chunk.value.at(-1);
       if (last === undefined) return;
-      after = nameOf(last);
+      after = keyOf(last);
     }
   }
 

@@ -132,8 +132,9 @@ export class TransactionSource implements DirectorySource {
   findSenders(address: string): Promise<Lookup<readonly string[]>> {
     return Promise.resolve(toLookup<readonly string[]>(this.#queries.findSenders(address)));
   }
-  async *accounts(): AsyncIterable<Account> {
-    yield* this.#queries.listAccounts('', Number.MAX_SAFE_INTEGER);
+  async *accounts(domain?: string): AsyncIterable<Account> {
+    if (domain === undefined) yield* this.#queries.listAccounts('', Number.MAX_SAFE_INTEGER);
+    else for (const { account } of this.#queries.listAccountsOf(domain, 0, Number.MAX_SAFE_INTEGER)) yield account;
   }
 }
 

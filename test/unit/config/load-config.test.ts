@@ -9,6 +9,7 @@ import { noteConfig } from '../../../src/config/notes.ts';
 import { SECTIONS } from '../../../src/config/settings.ts';
 import { parseDomain } from '../../../src/core/address.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
+import { formatQuotaRule } from '../../../src/core/quota-rule.ts';
 
 const PASSDB_RULES = {
   isMaster: false,
@@ -67,7 +68,11 @@ describe('parseConfig()', () => {
     assert.equal(config.sasl.idleTimeoutMs, 3_600_000);
     assert.equal(config.lmtp.maxMessageSizeBytes, 100 * 1024 * 1024);
     assert.deepEqual(config.mail.roots, ['/var/vmail']);
-    assert.equal(config.quota.rule, undefined);
+    assert.deepEqual(config.quota.rules, [undefined]);
+    assert.deepEqual(
+      config.quotaRoots.map(({ name, scope, isEnforcing }) => [name, scope, isEnforcing]),
+      [['quota', 'user', true]],
+    );
     assert.deepEqual(config.http.listen, [{ kind: 'inet', host: '127.0.0.1', port: 8080 }]);
     assert.deepEqual(config.passdbs, [{ name: 'local', driver: 'sqlite', rules: PASSDB_RULES }]);
     assert.deepEqual(config.userdbs, [{ name: 'local', driver: 'sqlite', rules: USERDB_RULES }]);
@@ -215,13 +220,39 @@ describe('parseConfig()', () => {
   });
 
   it('RULES 44: reads quota values without expanding percent signs, and storage without a unit as KiB', () => {
-    assert.deepEqual(read('[quota]\nrule = *:storage=1024:messages=2K\n').quota.rule, {
-      kind: 'root',
-      mask: '*',
-      storageBytes: 1024 * 1024,
-      messages: 2048,
-    });
+    assert.deepEqual(read('[quota]\nrule = *:storage=1024:messages=2K\n').quota.rules, [
+      { kind: 'root', mask: '*', storageBytes: 1024 * 1024, messages: 2048 },
+    ]);
     assert.throws(() => read('[quota]\nrule = *:storage=10%%\n'), /quota rule "\*:storage=10%%"/);
+  });
+
+  it('RULES 44: reads further quota roots in the order of the file, with as many rules as are numbered', () => {
+    const { quotaRoots, quota } = read(
+      [
+        '[quota total]\nscope = domain\nrule = *:storage=1T\nrule2 = Spam:ignore\ngrace = 0\nnoenforcing = yes',
+        '[quota]\nrule =\nrule2 = Trash:storage=+10%%\nmax_mail_size = 30M',
+        '[quota b]\nignoreunlimited = yes',
+      ].join('\n'),
+    );
+    assert.deepEqual(
+      quotaRoots.map(({ name, scope, rules, isEnforcing, ignoresUnlimited }) => [
+        name,
+        scope,
+        rules.map((rule) => rule && formatQuotaRule(rule)),
+        isEnforcing,
+        ignoresUnlimited,
+      ]),
+      [
+        ['quota', 'user', [undefined, 'Trash:storage=+10%'], true, false],
+        ['total', 'domain', ['*:storage=1T', 'Spam:ignore'], false, false],
+        ['b', 'user', [undefined], true, true],
+      ],
+    );
+    assert.deepEqual(
+      quotaRoots.map(({ grace }) => grace.value),
+      [10, 0, 10],
+    );
+    assert.equal(quota.maxMailSizeBytes, 30 * 1024 ** 2);
   });
 
   it('gives a result that nobody can change', () => {

@@ -181,6 +181,6 @@ function plainSource(): DirectorySource {
     findAccount: (address) => memory.findAccount(address),
     findAlias: (address) => memory.findAlias(address),
     findSenders: (address) => memory.findSenders(address),
-    accounts: () => memory.accounts(),
+    accounts: (domain) => memory.accounts(domain),
   };
 }

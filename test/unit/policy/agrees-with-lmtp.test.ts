@@ -7,7 +7,7 @@ import type { Account } from '../../../src/directory/source.ts';
 import type { MailUser } from '../../../src/mail/mail-user.ts';
 import type { QuotaVerdict } from '../../../src/mail/quota-verdict.ts';
 import { PolicyRules } from '../../../src/policy/decide.ts';
-import type { PolicyFacts } from '../../../src/policy/facts.ts';
+import type { PolicyFacts, RoomQuestion } from '../../../src/policy/facts.ts';
 import { AccountStateRule } from '../../../src/policy/rules/account-state.ts';
 import { QuotaRule } from '../../../src/policy/rules/quota.ts';
 import { decideRecipient } from '../../../src/service/lmtp/recipient.ts';
@@ -39,7 +39,8 @@ function makeDirectory(kinds: readonly Kind[]): Resolver {
 /** The meter of both: the name of the account says what it finds. */
 function check(user: MailUser): Promise<QuotaVerdict> {
   const kind = user.address.slice(0, user.address.lastIndexOf('-'));
-  if (kind === 'over' || kind === 'too-large') return Promise.resolve({ kind });
+  if (kind === 'over') return Promise.resolve({ kind });
+  if (kind === 'too-large') return Promise.resolve({ kind, than: 'quota' });
   return Promise.resolve(kind === 'unknown' ? { kind, reason: 'not measured' } : { kind: 'fits' });
 }
 
@@ -54,7 +55,7 @@ async function askBoth(
     resolve: (address) => directory.resolve(address),
     findAccount: (address) => directory.findAccount(address),
     findSenders: (address) => directory.findSenders(address),
-    checkRoom: check,
+    checkRoom: ({ account }: RoomQuestion) => check(account),
   };
   const rules = new PolicyRules([
     new AccountStateRule({ facts, isProbeSender }),

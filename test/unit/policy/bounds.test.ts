@@ -53,17 +53,18 @@ describe('Reservations', () => {
       reservations.hold(`i${i}`, { queueId: `Q${i}`, bytes: 1, accounts });
     }
     assert.equal(reservations.size, 100_000);
-    assert.deepEqual(reservations.heldFor('u0@example.com', ''), { bytes: 100, messages: 100 });
+    assert.deepEqual(reservations.heldFor('u0@example.com', '').account, { bytes: 100, messages: 100 });
   });
 
   it('adds up to what is held, whatever the order of calls, and to nothing at the end', () => {
     const name = fc.constantFrom('a', 'b', 'c');
+    const address = fc.constantFrom('a@x', 'b@x', 'c@y');
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('hold' as const), instance: name, account: name, bytes: fc.nat(100) }),
+      fc.record({ kind: fc.constant('hold' as const), instance: name, account: address, bytes: fc.nat(100) }),
       fc.record({ kind: fc.constant('end' as const), instance: name }),
       fc.record({
         kind: fc.constant('delivered' as const),
-        account: name,
+        account: address,
         queueId: fc.option(name, { nil: undefined }),
       }),
     );
@@ -72,18 +73,29 @@ describe('Reservations', () => {
         const reservations = new Reservations(clock);
         for (const s of steps) {
           if (s.kind === 'hold')
-            reservations.hold(s.instance, { queueId: s.instance, bytes: s.bytes, accounts: [s.account, 'd'] });
+            reservations.hold(s.instance, { queueId: s.instance, bytes: s.bytes, accounts: [s.account, 'd@y'] });
           else if (s.kind === 'end') reservations.end(s.instance);
           else reservations.delivered(s.account, s.queueId);
-          for (const account of ['a', 'b', 'c', 'd']) {
-            const { bytes, messages } = reservations.heldFor(account, '');
-            assert.ok(messages >= 0 && messages <= 3 && bytes >= 0);
-            if (messages === 0) assert.equal(bytes, 0);
+          for (const own of ['', 'a', 'b', 'c']) {
+            for (const accounts of [
+              ['a@x', 'b@x'],
+              ['c@y', 'd@y'],
+            ]) {
+              const sum = { bytes: 0, messages: 0 };
+              for (const account of accounts) {
+                const { bytes, messages } = reservations.heldFor(account, own).account;
+                assert.ok(messages >= 0 && messages <= 3 && bytes >= 0);
+                if (messages === 0) assert.equal(bytes, 0);
+                sum.bytes += bytes;
+                sum.messages += messages;
+              }
+              for (const account of accounts) assert.deepEqual(reservations.heldFor(account, own).domain, sum);
+            }
           }
         }
         for (const instance of ['a', 'b', 'c']) reservations.end(instance);
         assert.equal(reservations.size, 0);
-        assert.deepEqual(reservations.heldFor('d', ''), { bytes: 0, messages: 0 });
+        assert.deepEqual(reservations.heldFor('d@y', '').domain, { bytes: 0, messages: 0 });
       }),
     );
   });
