@@ -208,22 +208,21 @@ function addSet(family: Command, environment: VerbEnvironment): void {
     .command('set')
     .description('give accounts of the embedded database rules of their own, in place of those they have')
     .argument('<user>', 'an address, or a pattern with * and ?')
-    .argument('<rule...>', `rules such as "*:storage=5G" "Trash:storage=+10%", or "${NONE}" for those of the domain`)
-    .action((user: string, texts: readonly string[]) =>
-      withAdmin(environment, async (admin) => {
-        await setQuota(user, parseRules(texts), { admin, environment });
-      }),
+    .argument(
+      '<rule...>',
+      `rules such as "*:storage=5G" "Trash:storage=+10%", or "${NONE}" for those of the domain`,
+      collectRuleOrNone,
+    )
+    .action((user: string, rules: readonly QuotaRule[]) =>
+      withAdmin(environment, (admin) => setQuota(user, rules, { admin, environment })),
     );
 }
 
-function parseRules(texts: readonly string[]): readonly QuotaRule[] {
-  if (texts.length === 1 && texts[0] === NONE) return [];
-  let rules: readonly QuotaRule[] = [];
-  for (const text of texts) {
-    if (text === '') throw new InvalidArgumentError(`A rule is not empty; "${NONE}" takes all away`);
-    rules = collectRule(text, rules);
-  }
-  return rules;
+function collectRuleOrNone(text: string, earlier: readonly QuotaRule[] = []): readonly QuotaRule[] {
+  if (text === '') throw new InvalidArgumentError(`A rule is not empty; "${NONE}" takes all away`);
+  if (text !== NONE) return collectRule(text, earlier);
+  if (earlier.length > 0) throw new InvalidArgumentError(`"${NONE}" stands alone`);
+  return [];
 }
 
 async function setQuota(

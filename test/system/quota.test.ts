@@ -103,3 +103,59 @@ describe('quota through Postfix', () => {
     site.postern.assertQuiet();
   });
 });
+
+describe('postern quota', () => {
+  let site: MailSite;
+
+  before(async () => {
+    site = await startSite({
+      populate: (postern) => {
+        postern.run(['domain', 'add', 'example.test']);
+        addMailboxes(postern, ['own@example.test', 'other@example.test']);
+      },
+    });
+  });
+  after(() => site.stop());
+
+  test('sets rules that count in the running daemon, shows them with the usage, and takes them away', async () => {
+    const { postern } = site;
+    assert.equal(
+      postern.run(['quota', 'set', 'own@example.test', '*:storage=1M', 'Trash:storage=+10%']),
+      'Set the quota of own@example.test\n',
+    );
+    const sent = await sendFromOutside(site, {
+      from: FROM,
+      to: ['own@example.test'],
+      content: messageOf('half', 500 * KIB),
+    });
+    assert.equal(sent.data?.code, 250);
+    await postern.waitForMessages('own@example.test', 1);
+    await waitFor('the usage to be shown', () =>
+      /^quota +STORAGE +4\d\d +1024 +4\d$/m.test(postern.run(['quota', 'get', 'own@example.test'])),
+    );
+    const refused = await sendFromOutside(site, {
+      from: FROM,
+      to: ['own@example.test'],
+      content: 'x\r\n',
+      parameters: `SIZE=${800 * KIB}`,
+    });
+    assert.equal(refused.recipients[0]?.code, 552);
+    postern.run(['quota', 'set', 'own@example.test', 'none']);
+    await waitFor('no limit', () =>
+      /^quota +STORAGE +4\d\d +- +0$/m.test(postern.run(['quota', 'get', 'own@example.test'])),
+    );
+  });
+
+  test('says what is wrong with a rule, with a user, and with what it was not given', () => {
+    const codes = [
+      ['set', 'own@example.test', '*:storage=x'],
+      ['set', 'own@example.test', '*:storage=1M', 'none'],
+      ['set', 'own@example.test', ''],
+      ['set', 'own@example.test'],
+      ['set', 'nobody@example.test', '*:storage=1M'],
+      ['get', 'nobody@example.test'],
+      ['get'],
+    ].map((args) => site.postern.tryRun(['quota', ...args]).status);
+    assert.deepEqual(codes, [64, 64, 64, 64, 67, 67, 64]);
+  });
+});
