@@ -160,6 +160,7 @@ export function createMail(config: Config, { logger, identity, source }: MailPar
   const place = { settings: location, roots, names, thread, clock: systemClock, logger };
   const meter = new QuotaMeter({
     usage: new UsageCache(place),
+    names,
     domains: new DomainUsage({ ...place, list: (domain) => listHere(source, domain) }),
     roots: quotaRoots,
     maxMailBytes: quota.maxMailSizeBytes,

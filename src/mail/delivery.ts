@@ -299,12 +299,11 @@ export class Delivery {
     maildir: ReadyMaildir,
     { key, place }: { key: string; place: Place },
   ): Promise<DeliveryOutcome> {
-    const { journal, meter, names, fullMailbox } = this.#tools;
+    const { journal, meter, fullMailbox } = this.#tools;
     const { storedBytes, wireBytes } = this.#converter;
-    const { sequence, stem } = names.make();
     // A folder that is not there and may not be made: the message goes to the INBOX.
     const folder = maildir.directory === directoryOf(mailbox) ? mailbox.folder : undefined;
-    const verdict = await meter.reserve(mailbox.user, { bytes: storedBytes, sequence, folder }, QUOTA_WAIT_MS);
+    const verdict = await meter.reserve(mailbox.user, { bytes: storedBytes, folder }, QUOTA_WAIT_MS);
     switch (verdict.kind) {
       case 'reserved':
         break;
@@ -315,7 +314,7 @@ export class Delivery {
       case 'unknown':
         return deferred('quota-unknown', verdict.reason);
     }
-    const baseName = formatBaseName(stem, { storedBytes, wireBytes });
+    const baseName = formatBaseName(verdict.name.stem, { storedBytes, wireBytes });
     try {
       await journal.record(key, baseName);
       await this.#publish(maildir, baseName, place);

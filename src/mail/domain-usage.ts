@@ -38,11 +38,17 @@ export interface DomainWish {
   readonly waitMs: number;
 }
 
+interface Place {
+  readonly location: MailLocation;
+  /** When somebody asked on its account; undefined for one that was only listed. */
+  askedAtMs: number | undefined;
+}
+
 interface Domain {
   readonly name: string;
   readonly totals: MeasuredTotals;
   /** Its Maildirs by place: two accounts may share one. */
-  readonly places: Map<string, MailLocation>;
+  places: Map<string, Place>;
   /** When the accounts were listed last; undefined before the first time. */
   listedAtMs: number | undefined;
   /** How long the last pass took. */
@@ -80,7 +86,7 @@ export class DomainUsage {
     const domain = this.#getDomain(name);
     const located = locate(user, this.#options.settings);
     if (located.kind === 'fault') return { kind: 'unknown', reason: located.detail };
-    addPlace(domain, located.location);
+    addPlace(domain.places, located.location, this.#options.clock.now());
     const ageMs = this.#ageOf(domain);
     if (ageMs >= Math.max(REFRESH_AGE_MS, domain.passMs * REST_FACTOR)) this.#refresh(domain);
     // A pass that is under way because time has come for it keeps nobody waiting.
@@ -168,11 +174,11 @@ export class DomainUsage {
   async #listPlaces(domain: Domain, now: number): Promise<void> {
     const { list, settings, logger } = this.#options;
     if (domain.listedAtMs !== undefined && now >= domain.listedAtMs && now < domain.listedAtMs + LIST_AGE_MS) return;
-    const listed = new Map<string, MailLocation>();
+    const listed = new Map<string, Place>();
     let unplaced = 0;
     for await (const user of list(domain.name)) {
       const located = locate(user, settings);
-      if (located.kind === 'located') listed.set(keyOf(located.location), located.location);
+      if (located.kind === 'located') addPlace(listed, located.location, undefined);
       else unplaced += 1;
       if (listed.size > MAX_PLACES) throw new RangeError(`Cannot add up more than ${MAX_PLACES} accounts`);
     }
@@ -181,27 +187,30 @@ export class DomainUsage {
       logger.warn('quota.fault', { domain: domain.name, unplaced, reason: 'accounts without a place are not counted' });
     }
     domain.unplaced = unplaced;
-    domain.places.clear();
-    for (const [key, location] of listed) domain.places.set(key, location);
+    // Whoever asks has an account, though it may be too new for the list.
+    for (const { location, askedAtMs } of domain.places.values()) {
+      if (askedAtMs !== undefined && askedAtMs > now - LIST_AGE_MS) addPlace(listed, location, askedAtMs);
+    }
+    domain.places = listed;
     domain.listedAtMs = now;
   }
 
   async #checkRoots({ places }: Domain): Promise<void> {
-    for (const root of new Set([...places.values()].map((place) => place.root))) {
+    for (const root of new Set([...places.values()].map(({ location }) => location.root))) {
       const verdict = await this.#options.roots.check(root);
       if (verdict.kind === 'missing') throw new Error(verdict.detail);
     }
   }
 
   async #scan(
-    places: readonly MailLocation[],
+    places: readonly Place[],
     { startedAtMs, plan }: { readonly startedAtMs: number; readonly plan: MeasuringPlan },
   ): Promise<{ measured: Measurement; seen: readonly number[] }> {
     const results: ScanResult[] = [];
     for (let at = 0; at < places.length; at += PIECE) {
       const requests = places
         .slice(at, at + PIECE)
-        .map(({ path, inbox }) => ({ path, inbox, pid: process.pid, sinceSequence: plan.sinceSequence }));
+        .map(({ location: { path, inbox } }) => ({ path, inbox, pid: process.pid, sinceSequence: plan.sinceSequence }));
       const reply = await this.#options.thread.measureAll(requests);
       if (reply.kind === 'failed') throw new Error(reply.reason);
       results.push(reply.result);
@@ -215,7 +224,9 @@ function keyOf({ path, inbox }: MailLocation): string {
   return `${path}\0${inbox}`;
 }
 
-function addPlace({ places }: Domain, location: MailLocation): void {
+function addPlace(places: Map<string, Place>, location: MailLocation, askedAtMs: number | undefined): void {
   const key = keyOf(location);
-  if (!places.has(key)) places.set(key, location);
+  const place = places.get(key);
+  if (place === undefined) places.set(key, { location, askedAtMs });
+  else place.askedAtMs = askedAtMs ?? place.askedAtMs;
 }

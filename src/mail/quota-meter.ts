@@ -8,6 +8,7 @@ import { domainOf } from '../core/address.ts';
 import type { UserQuotaRule } from '../core/quota-rule.ts';
 import type { DomainUsage } from './domain-usage.ts';
 import type { MailUser } from './mail-user.ts';
+import type { NameMaker, UniqueName } from './maildir-name.ts';
 import { RootPlan, type MailboxLimits, type QuotaRoot } from './quota-limits.ts';
 import { isNearLimit, judgeRoom, type QuotaVerdict, type Room, type RootRoom } from './quota-verdict.ts';
 import type { MeasuredUsage, ReservedDelivery, Reservation } from './measured-usage.ts';
@@ -15,6 +16,7 @@ import type { FoundUsage, UsageCache } from './usage-cache.ts';
 
 export interface QuotaMeterOptions {
   readonly usage: UsageCache;
+  readonly names: NameMaker;
   /** Sums of domains, for roots that limit them. */
   readonly domains: DomainUsage;
   /** `[quota]` first. */
@@ -36,7 +38,8 @@ export interface QuotaDemand extends Room {
 }
 
 export type ReserveVerdict =
-  { readonly kind: 'reserved'; readonly reservation: Reservation } | Exclude<QuotaVerdict, { kind: 'fits' }>;
+  | { readonly kind: 'reserved'; readonly name: UniqueName; readonly reservation: Reservation }
+  | Exclude<QuotaVerdict, { kind: 'fits' }>;
 
 /** One root of an account. */
 export interface RootUsage {
@@ -80,19 +83,27 @@ export class QuotaMeter {
     return this.#judge(plans, holdings, target);
   }
 
-  /** Takes room for one message about to be delivered. */
-  async reserve(user: MailUser, delivery: ReservedDelivery, waitMs: number): Promise<ReserveVerdict> {
-    const { bytes, folder } = delivery;
+  /**
+   * Takes room for one message about to be delivered, and makes its name in the same turn: a measurement that begins
+   * between the two would not know what to look for.
+   */
+  async reserve(
+    user: MailUser,
+    { bytes, folder }: { readonly bytes: number; readonly folder: string | undefined },
+    waitMs: number,
+  ): Promise<ReserveVerdict> {
+    const { names } = this.#options;
     if (this.#isTooLarge(bytes)) return { kind: 'too-large', than: 'any-mail' };
     const plans = this.#findLimiting(user, folder);
-    if (plans.length === 0) return { kind: 'reserved', reservation: NOTHING };
+    if (plans.length === 0) return { kind: 'reserved', name: names.make(), reservation: NOTHING };
     const demand: QuotaDemand = { bytes, messages: 1, folder };
     const holdings = await this.#measure(user, plans, { demand, waitMs });
     // From here to the end nothing is waited for.
     const verdict = this.#judge(plans, holdings, demand);
     if (verdict.kind !== 'fits') return verdict;
     const found = [holdings.user, holdings.domain].flatMap((one) => (one?.kind === 'found' ? [one.usage] : []));
-    return { kind: 'reserved', reservation: reserveAll(found, delivery) };
+    const name = names.make();
+    return { kind: 'reserved', name, reservation: reserveAll(found, { bytes, folder, sequence: name.sequence }) };
   }
 
   /** What the account holds in every root that takes notice of it, and may hold. */

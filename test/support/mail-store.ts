@@ -77,6 +77,7 @@ export class TestStore {
     const place = { settings: location, roots, names, thread, clock, logger };
     this.meter = new QuotaMeter({
       usage: new UsageCache(place),
+      names,
       domains: new DomainUsage({ ...place, list: wish.list ?? (() => listUsers([])) }),
       roots: wish.roots ?? [quotaRoot(wish.quota ?? [])],
       maxMailBytes: wish.maxMailBytes ?? 0,
