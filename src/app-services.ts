@@ -146,6 +146,8 @@ function createMailServices(
       hostname: config.postern.hostname,
       maxMessageBytes: config.lmtp.maxMessageSizeBytes,
       maxRecipients: config.lmtp.maxRecipients,
+      maxReceivedHeaders: config.lmtp.maxReceivedHeaders,
+      maxHeaderBytes: config.lmtp.maxHeaderSizeBytes,
       addsReceived: config.lmtp.addReceived,
       fullMailbox: isFullTemporary ? 'defer' : 'refuse',
       exceededMessage: quota.exceededMessage,

@@ -18,6 +18,12 @@ const MIN_RECIPIENTS = 100;
 const MAX_RECIPIENTS = 50_000;
 const MIN_MESSAGE_BYTES = 64 * KIB;
 const MAX_MESSAGE_BYTES = 4 * GIB;
+/** RFC 5321 section 6.3: a server that counts hops to find loops allows 100. */
+const DEFAULT_HOPS = '100';
+/** Postfix counts 50 at most by default; below that mail which it takes would be refused here. */
+const MIN_HOPS = 50;
+const MAX_HOPS = 10_000;
+const MIN_HEADER_BYTES = 64 * KIB;
 
 /** Each is a file in policy/rules. */
 const POLICY_RULES = ['account-state', 'sender', 'rate', 'quota'] as const;
@@ -101,6 +107,15 @@ export const lmtp = {
     max_recipients: restart(count({ min: MIN_RECIPIENTS, max: MAX_RECIPIENTS }), {
       default: '1000',
       words: 'Recipients of one transaction; Postfix brings the others in the next.',
+    }),
+    max_received_headers: restart(count({ min: MIN_HOPS, max: MAX_HOPS }), {
+      default: DEFAULT_HOPS,
+      words:
+        'A message with more Received fields goes in circles and is refused; no less than hopcount_limit of Postfix.',
+    }),
+    max_header_size: restart(size({ min: MIN_HEADER_BYTES, max: MAX_MESSAGE_BYTES }), {
+      default: '1M',
+      words: 'A message whose header is longer is refused; no smaller than header_size_limit of Postfix.',
     }),
     add_received: restart(yesNo, { default: 'yes', words: 'Add a Received line to what is delivered.' }),
   },

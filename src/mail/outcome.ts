@@ -5,7 +5,15 @@
 import { errorCode } from '../core/errors.ts';
 
 /** A rule said no for good. */
-export type RefuseReason = 'unknown-user' | 'receive-off' | 'over-quota' | 'too-large-for-quota' | 'message-too-large';
+export type RefuseReason =
+  | 'unknown-user'
+  | 'receive-off'
+  | 'over-quota'
+  | 'too-large-for-quota'
+  | 'message-too-large'
+  | 'header-too-large'
+  /** The message goes in circles. */
+  | 'too-many-hops';
 
 /** It may work later. */
 export type DeferReason =

@@ -72,6 +72,8 @@ export class LmtpTestServer {
         hostname: 'mx.example',
         maxMessageBytes: 64 * 1024 * 1024,
         maxRecipients: 100,
+        maxReceivedHeaders: 100,
+        maxHeaderBytes: 1024 * 1024,
         addsReceived: true,
         fullMailbox: 'refuse',
         exceededMessage: 'Quota exceeded (mailbox for user is full)',

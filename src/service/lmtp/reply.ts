@@ -27,6 +27,8 @@ const REFUSED: Readonly<Record<RefuseReason, Words>> = {
   'over-quota': { code: 552, status: '5.2.2', text: FULL },
   'too-large-for-quota': { code: 552, status: '5.2.2', text: FULL },
   'message-too-large': { code: 552, status: '5.3.4', text: 'Message is too large' },
+  'header-too-large': { code: 552, status: '5.3.4', text: 'Message header is too large' },
+  'too-many-hops': { code: 554, status: '5.4.6', text: 'Too many hops, the message goes in circles' },
 };
 
 const DEFERRED: Readonly<Record<DeferReason, Words>> = {

@@ -10,12 +10,13 @@ import type { Directory } from '../../directory/directory.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import { Listener, type ListeningOptions } from '../../net/listener.ts';
 import { LmtpCounters } from './counters.ts';
+import type { HeaderLimits } from './header-guard.ts';
 import type { RecipientPorts } from './recipient.ts';
 import { LmtpSession } from './session.ts';
 import { LmtpServer } from './smtp-server-overrides.ts';
 import type { TransactionOptions } from './transaction.ts';
 
-export interface LmtpOptions extends ListeningOptions {
+export interface LmtpOptions extends ListeningOptions, HeaderLimits {
   /** Greeting and Received lines. */
   readonly hostname: string;
   /** Announced by SIZE and enforced while a message comes in. */
@@ -85,12 +86,12 @@ export class LmtpService implements Service {
 
   #open(connection: Connection): Session {
     const { directory, store, meter, onDelivered, clock, logger } = this.#ports;
-    const { hostname, addsReceived, maxMessageBytes, fullMailbox } = this.#options;
-    const { maxRecipients, exceededMessage, isProbeSender } = this.#options;
+    const { hostname, addsReceived, maxMessageBytes, maxReceivedHeaders, maxHeaderBytes } = this.#options;
+    const { maxRecipients, fullMailbox, exceededMessage, isProbeSender } = this.#options;
     return new LmtpSession(connection, {
       server: this.#server,
       recipients: { directory, store, meter, fullMailbox },
-      transaction: { hostname, addsReceived, maxMessageBytes, clock, store },
+      transaction: { hostname, addsReceived, maxMessageBytes, maxReceivedHeaders, maxHeaderBytes, clock, store },
       maxRecipients,
       exceededMessage,
       isProbeSender,

@@ -8,7 +8,8 @@
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Delivery, Mailbox, Message } from '../../mail/delivery.ts';
-import { deferred, refused, worstOutcome, type DeliveryOutcome } from '../../mail/outcome.ts';
+import { deferred, refused, worstOutcome, type DeliveryOutcome, type Refused } from '../../mail/outcome.ts';
+import { HeaderGuard, type HeaderLimits } from './header-guard.ts';
 import { formatHeaders } from './headers.ts';
 import type { AcceptedRecipient } from './recipient.ts';
 
@@ -24,7 +25,7 @@ export interface TransactionFacts {
   readonly queueId: string | undefined;
 }
 
-export interface TransactionOptions {
+export interface TransactionOptions extends HeaderLimits {
   readonly hostname: string;
   readonly addsReceived: boolean;
   readonly maxMessageBytes: number;
@@ -59,7 +60,8 @@ export class Transaction {
     for (const { mailboxes: own } of this.recipients) for (const mailbox of own) mailboxes.set(mailbox.id, mailbox);
     const delivery = this.#options.store.deliver(this.#message(), [...mailboxes.values()]);
     try {
-      if (!(await this.#store(body, delivery))) return this.#resultsForAll(refused('message-too-large'));
+      const refusal = await this.#store(body, delivery);
+      if (refusal !== undefined) return this.#resultsForAll(refusal);
     } catch (error) {
       await delivery.abort();
       return this.#resultsForAll(deferred('fault', `the message did not arrive whole: ${describeError(error)}`));
@@ -69,16 +71,22 @@ export class Transaction {
     return this.recipients.map((recipient) => ({ recipient, outcome: combine(recipient, byMailbox) }));
   }
 
-  /** Streams the body to the disk; false when it is larger than allowed, and then nothing is kept of it. */
-  async #store(body: AsyncIterable<Buffer>, delivery: Delivery): Promise<boolean> {
-    const { maxMessageBytes } = this.#options;
+  /** Streams the body to the disk; where a limit says no, to the end all the same, and nothing is kept of it. */
+  async #store(body: AsyncIterable<Buffer>, delivery: Delivery): Promise<Refused | undefined> {
+    const guard = new HeaderGuard(this.#options);
+    let refusal: Refused | undefined;
     for await (const piece of body) {
-      const wasTooLarge = this.receivedBytes > maxMessageBytes;
       this.receivedBytes += piece.length;
-      if (this.receivedBytes <= maxMessageBytes) await delivery.write(piece);
-      else if (!wasTooLarge) await delivery.abort();
+      if (refusal !== undefined) continue;
+      refusal = this.#checkSize() ?? guard.check(piece);
+      if (refusal === undefined) await delivery.write(piece);
+      else await delivery.abort();
     }
-    return this.receivedBytes <= maxMessageBytes;
+    return refusal;
+  }
+
+  #checkSize(): Refused | undefined {
+    return this.receivedBytes > this.#options.maxMessageBytes ? refused('message-too-large') : undefined;
   }
 
   #message(): Message {

@@ -51,6 +51,19 @@ describe('Replies after DATA', () => {
     assert.deepEqual(codes(await client.send([ANN], `${'x'.repeat(98)}\r\n`.repeat(1000))), ['250 2.0.0']);
   });
 
+  it('are one a RCPT when the message goes in circles, or its header has no end (RULES 1)', async (t) => {
+    const server = await startLmtp(t, { options: { maxReceivedHeaders: 50, maxHeaderBytes: 100_000 } });
+    const client = await server.greet();
+    const hop = 'Received: from a by b\r\n';
+    assert.deepEqual(codes(await client.send([ANN, ANN, BOB], `${hop.repeat(51)}\r\nbody\r\n`)), Array(3).fill('554 5.4.6'));
+    const long = `Subject: x\r\n${` ${'x'.repeat(97)}\r\n`.repeat(1000)}\r\n`;
+    assert.deepEqual(codes(await client.send([ANN, BOB], long)), ['552 5.3.4', '552 5.3.4']);
+    assert.deepEqual(allFiles(server), []);
+    // What follows in the connection is taken: the body behind the fault was read to its end.
+    assert.deepEqual(codes(await client.send([ANN], `${hop.repeat(50)}\r\nReceived: in the body\r\n`)), ['250 2.0.0']);
+    server.logger.assertQuiet(['lmtp.refused']);
+  });
+
   it('are one a RCPT when the disk is full (RULES 1)', async (t) => {
     const server = await startLmtp(t);
     const client = await server.greet();
