@@ -55,7 +55,10 @@ describe('Replies after DATA', () => {
     const server = await startLmtp(t, { options: { maxReceivedHeaders: 50, maxHeaderBytes: 100_000 } });
     const client = await server.greet();
     const hop = 'Received: from a by b\r\n';
-    assert.deepEqual(codes(await client.send([ANN, ANN, BOB], `${hop.repeat(51)}\r\nbody\r\n`)), Array(3).fill('554 5.4.6'));
+    assert.deepEqual(
+      codes(await client.send([ANN, ANN, BOB], `${hop.repeat(51)}\r\nbody\r\n`)),
+      Array(3).fill('554 5.4.6'),
+    );
     const long = `Subject: x\r\n${` ${'x'.repeat(97)}\r\n`.repeat(1000)}\r\n`;
     assert.deepEqual(codes(await client.send([ANN, BOB], long)), ['552 5.3.4', '552 5.3.4']);
     assert.deepEqual(allFiles(server), []);
