@@ -3,6 +3,7 @@ import { makeToken, parseToken, sealToken } from './auth/app-password.ts';
 import { createInquiry } from './app-login.ts';
 import { HashPool } from './auth/hash-pool.ts';
 import { createSystemIds, driverReaders } from './app-readers.ts';
+import { readNotices } from './app-notices.ts';
 import { createHasher, createMailRoots, createUsers, databasePath, type Users } from './app-users.ts';
 import { listSchemes } from './auth/schemes/scheme.ts';
 import { findWeakness } from './auth/schemes/stored-work.ts';
@@ -62,6 +63,7 @@ export function createCliTools(openLog: () => Logger): CliTools {
     hashPassword: (config, password) => lend(createHasher(config, openLog()), (hasher) => hasher.hash(password)),
     makeAppPassword,
     describeHash,
+    examineNotices: (config) => readNotices(config).faults,
     readUsersFile: (path, options) =>
       readImportLines(path, { ...options, source: path, ids: createSystemIds(), readers: driverReaders }),
   };

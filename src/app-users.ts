@@ -20,7 +20,7 @@ import { MailStore } from './mail/mail-store.ts';
 import { createMailboxNamer } from './mail/mailbox-name.ts';
 import { NameMaker } from './mail/maildir-name.ts';
 import { nodeFileSystem } from './mail/node-file-system.ts';
-import { QuotaMeter } from './mail/quota-meter.ts';
+import { QuotaMeter, type QuotaMeterOptions } from './mail/quota-meter.ts';
 import type { QuotaVerdict } from './mail/quota-verdict.ts';
 import { UsageCache } from './mail/usage-cache.ts';
 import { UsageThread } from './mail/usage-thread.ts';
@@ -143,9 +143,11 @@ export interface MailParts {
   readonly identity: Identity | undefined;
   /** Who belongs to a domain, for quotas of domains. */
   readonly source: DirectorySource;
+  /** Hears how full accounts are. */
+  readonly onUsage?: QuotaMeterOptions['onUsage'];
 }
 
-export function createMail(config: Config, { logger, identity, source }: MailParts): Mail {
+export function createMail(config: Config, { logger, identity, source, onUsage }: MailParts): Mail {
   const { mail, quota, quotaRoots, postern } = config;
   const location = {
     home: mail.home,
@@ -166,6 +168,7 @@ export function createMail(config: Config, { logger, identity, source }: MailPar
     maxMailBytes: quota.maxMailSizeBytes,
     canCreateFolders: mail.ldaMailboxAutocreate,
     nameOf: createMailboxNamer(mail.separator),
+    ...(onUsage === undefined ? {} : { onUsage }),
   });
   const store = new MailStore({
     settings: {

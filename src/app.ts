@@ -6,6 +6,7 @@
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createQuotaHandler } from './app-quota.ts';
+import { createNotices } from './app-notices.ts';
 import { createServices, type Services } from './app-services.ts';
 import { createMail, createUpdates, createUsers, type Users } from './app-users.ts';
 import { CONTROL_SOCKET } from './cli/daemon.ts';
@@ -51,7 +52,10 @@ export function createApp(options: AppOptions): App {
   const { logger } = logging;
   const undos = new UndoStack();
   const users = createUsers(config, logger);
-  const mail = createMail(config, { logger: logger.child({ service: 'mail' }), identity, source: users.source });
+  const mailLogger = logger.child({ service: 'mail' });
+  const { directory, source } = users;
+  const notices = createNotices(config, { logger: mailLogger, directory, store: () => mail.store });
+  const mail = createMail(config, { logger: mailLogger, identity, source, onUsage: notices.onUsage });
   const updates = createUpdates(config, logger);
   const services = createServices({ config, logger, passed, users, mail, updates });
   const running = [...services.running.values()];
@@ -63,7 +67,7 @@ export function createApp(options: AppOptions): App {
       ['status', () => Promise.resolve(describeStatus(options, services))],
       ...services.limits.handlers,
       ...services.rates.handlers,
-      ...createQuotaHandler({ meter: mail.meter, findAccount: users.directory.findAccount.bind(users.directory) }),
+      ...createQuotaHandler({ meter: mail.meter, findAccount: directory.findAccount.bind(directory) }),
     ]),
     logger.child({ service: 'control' }),
   );
@@ -86,6 +90,7 @@ export function createApp(options: AppOptions): App {
       undos.push('updates', () => updates.stop());
       undos.push('hashes', () => services.hasher.stop());
       undos.push('mail', () => mail.stop());
+      undos.push('notices', () => notices.stop());
       undos.push('penalties', () => services.limits.keeper?.stop());
       undos.push('rates', () => services.rates.keeper.stop());
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));

@@ -13,7 +13,7 @@ import type { CliTools } from './tools.ts';
 /** Enough to see what is wrong; the rest is counted. */
 const MAX_SHOWN_ACCOUNTS = 20;
 
-export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash'>): Verb {
+export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash' | 'examineNotices'>): Verb {
   return (program, context) => {
     program
       .command('check')
@@ -27,7 +27,7 @@ export function checkVerb(tools: Pick<CliTools, 'openDirectory' | 'describeHash'
 
         const users = tools.openDirectory(config, { isExamined: true });
         try {
-          const fileFaults = await users.examine();
+          const fileFaults = [...(await users.examine()), ...tools.examineNotices(config)];
           for (const fault of fileFaults) terminal.err(`${fault}\n`);
           const { count, faults } = await judgeAccounts(users.source.accounts());
           const survey = await surveyPasswords({

@@ -54,6 +54,8 @@ export interface CliTools {
   makeAppPassword(): NewToken;
   /** Undefined when no login can ever match it: the scheme is unknown, or the data malformed. */
   readonly describeHash: (stored: string) => HashFacts | undefined;
+  /** Which texts in `[mail] notice_folder` cannot be used, a sentence each. */
+  readonly examineNotices: (config: Config) => readonly string[];
   /** Reads all users of a passwd-file or of docker-mailserver's accounts; rejects when it cannot be read as one version. */
   readUsersFile(
     path: string,

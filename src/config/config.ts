@@ -2,6 +2,7 @@
  * The configuration as the rest of Postern takes it: values in units, frozen. Its type follows from the settings
  * table; only the databases are reshaped, so that a driver carries exactly what it needs.
  */
+import type { QuotaWarning } from '../core/quota-warning.ts';
 import type { FieldTemplate } from '../core/fields.ts';
 import type { NAMED_SECTIONS, SECTIONS } from './settings.ts';
 import type { SectionValues } from './setting.ts';
@@ -70,6 +71,7 @@ export type UserdbConfig = { readonly name: string; readonly rules: UserdbRules 
 
 /** A quota root: the first is `[quota]`. */
 export interface QuotaRootConfig extends Pick<QuotaRootValues, 'scope' | 'rules' | 'grace'> {
+  readonly warnings: readonly QuotaWarning[];
   readonly name: string;
   readonly isEnforcing: boolean;
   readonly ignoresUnlimited: boolean;

@@ -12,6 +12,7 @@ import {
   type QuotaAmount,
   type QuotaRule,
 } from '../core/quota-rule.ts';
+import { formatQuotaWarning, parseQuotaWarning, type QuotaWarning } from '../core/quota-warning.ts';
 import { ACCOUNT_VARIABLES, checkVariables, tellsApart } from '../core/variables.ts';
 import { createReader, readText, type Reader } from './reader.ts';
 import { count, hostName, path, readOrThrow, text } from './readers.ts';
@@ -146,6 +147,19 @@ export const quotaRule: Reader<QuotaRule | undefined> = createReader({
   format: (rule) => (rule === undefined ? '' : formatQuotaRule(rule)),
   form: 'MAILBOX:storage=SIZE:messages=NUMBER or MAILBOX:ignore; may be empty',
 });
+
+/** `storage=95%`, and a command if any; empty for no warning. */
+export const quotaWarning: Reader<QuotaWarning | undefined> = createReader({
+  parse: (value) => (value === '' ? undefined : parseWarning(value)),
+  format: (warning) => (warning === undefined ? '' : formatQuotaWarning(warning)),
+  form: 'storage=95% or -storage=100%, messages=1K, and a whole path of a command with its arguments; may be empty',
+});
+
+function parseWarning(value: string): QuotaWarning {
+  const warning = parseQuotaWarning(value);
+  for (const word of warning.command) checkVariables(word, ACCOUNT_VARIABLES);
+  return warning;
+}
 
 /** `10%` of a limit, or a size. */
 export const quotaGrace: Reader<QuotaAmount> = createReader({

@@ -27,7 +27,8 @@ export function toQuotaRoots(first: Config['quota'], further: readonly NamedRoot
 
 function toRoot(name: string, values: QuotaRootValues): QuotaRootConfig {
   const { scope, rules, grace, noenforcing, ignoreunlimited } = values;
-  return { name, scope, rules, grace, isEnforcing: !noenforcing, ignoresUnlimited: ignoreunlimited };
+  const warnings = values.warnings.filter((warning) => warning !== undefined);
+  return { name, scope, rules, grace, warnings, isEnforcing: !noenforcing, ignoresUnlimited: ignoreunlimited };
 }
 
 /** Checks every root; where `isSound` says no, a value is not looked at. */

@@ -1,5 +1,5 @@
 /** The rows of `[quota]` and `[quota NAME]` in the settings table; `settings.ts` puts them into it. */
-import { quotaGrace, quotaRule, replyCode, replyText } from './mail-readers.ts';
+import { quotaGrace, quotaRule, quotaWarning, replyCode, replyText } from './mail-readers.ts';
 import { choice, size, yesNo } from './readers.ts';
 import { numbered, restart } from './setting.ts';
 
@@ -17,6 +17,11 @@ const root = {
     default: '10%',
     words: 'The one message that crosses the storage limit may go past it by this share of it, or this size.',
   }),
+  warning: numbered(quotaWarning, {
+    default: '',
+    words:
+      'A notice when usage gets there: storage=95%, messages=1K, -storage=100% for the way down. A command behind it, with a whole path, runs as well and knows %u, %n and %d. Of warning, warning2 and so on the first that is crossed counts: write the highest first.',
+  }),
   noenforcing: restart(yesNo, {
     default: 'no',
     words: 'Count and never refuse.',
@@ -32,6 +37,10 @@ export const quota = {
     'How much an account may keep. Fields of a userdb replace rules for one account: quota_rule the first, quota_rule2 the second.',
   settings: {
     ...root,
+    warning_mail: restart(yesNo, {
+      default: 'yes',
+      words: 'Warnings are put into the mailbox they are about, those of a domain into that of its postmaster.',
+    }),
     max_mail_size: restart(size({ min: 0, max: MAX_MAIL_BYTES }), {
       default: '0',
       words: 'No message larger than this is kept, whatever the room; 0 is no limit.',

@@ -105,6 +105,15 @@ export const SECTIONS = {
         default: '1d',
         words: 'For this long a message that comes again is known to be the same.',
       }),
+      notice_folder: restart(optional(path), {
+        default: '',
+        words:
+          'Directory of texts in place of the built-in ones, such as quota-warning.en.txt; contrib/README.md lists them.',
+      }),
+      notice_language: restart(choice(['en', 'de'], 'language'), {
+        default: 'en',
+        words: 'Language of the notices that Postern sends to users.',
+      }),
       probe_senders: restart(list(localPart), {
         default: 'double-bounce',
         words: 'Local parts of the senders that Postfix verifies addresses with (address_verify_sender).',

@@ -57,6 +57,8 @@ export interface Message {
   readonly sender: string;
   /** Headers of ours, with LF line ends; stored before the body and not part of what identifies the message. */
   readonly header: Buffer;
+  /** One of our own, stored however full a mailbox is. */
+  readonly isNotice?: boolean;
 }
 
 interface Target {
@@ -89,6 +91,7 @@ const QUOTA_WAIT_MS = 30_000;
 export class Delivery {
   readonly #tools: DeliveryTools;
   readonly #targets: readonly Target[];
+  readonly #isNotice: boolean;
   readonly #digest: Hash;
   readonly #converter = new LineEndConverter();
   #gathered: Buffer[] = [];
@@ -101,6 +104,7 @@ export class Delivery {
   constructor(tools: DeliveryTools, message: Message, mailboxes: readonly Mailbox[]) {
     this.#tools = tools;
     this.#targets = mailboxes.map((mailbox) => ({ mailbox, outcome: undefined, maildir: undefined }));
+    this.#isNotice = message.isNotice === true;
     this.#digest = createHash('sha256').update(message.sender).update('\0');
     this.#converter.count(message.header);
     this.#gather([message.header]);
@@ -303,7 +307,11 @@ export class Delivery {
     const { storedBytes, wireBytes } = this.#converter;
     // A folder that is not there and may not be made: the message goes to the INBOX.
     const folder = maildir.directory === directoryOf(mailbox) ? mailbox.folder : undefined;
-    const verdict = await meter.reserve(mailbox.user, { bytes: storedBytes, folder }, QUOTA_WAIT_MS);
+    const verdict = await meter.reserve(
+      mailbox.user,
+      { bytes: storedBytes, folder, isNotice: this.#isNotice },
+      QUOTA_WAIT_MS,
+    );
     switch (verdict.kind) {
       case 'reserved':
         break;

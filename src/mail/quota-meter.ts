@@ -25,6 +25,8 @@ export interface QuotaMeterOptions {
   readonly maxMailBytes: number;
   /** `lda_mailbox_autocreate`: a folder that is not there may still be where mail goes. */
   readonly canCreateFolders: boolean;
+  /** Hears what an account holds in a root whenever that is looked at, and after each delivery. */
+  readonly onUsage?: (root: QuotaRoot, user: MailUser, usage: SeenUsage) => void;
   /** The name that rules have of a folder directory; undefined is the INBOX. */
   readonly nameOf: (folder: string | undefined) => string;
 }
@@ -35,6 +37,22 @@ export interface QuotaDemand extends Room {
   readonly folder?: string | undefined;
   /** Room promised to messages that are on their way, and not yet with us. */
   readonly held?: { readonly account: Room; readonly domain: Room };
+}
+
+/** What is about to be stored. */
+export interface NewMessage {
+  readonly bytes: number;
+  /** As in QuotaDemand. */
+  readonly folder: string | undefined;
+  /** A notice of ours: it is stored however full the mailbox is (RULES 44). */
+  readonly isNotice?: boolean;
+}
+
+/** How full an account is in one root. */
+export interface SeenUsage extends Room {
+  readonly limits: MailboxLimits;
+  /** It changed by a notice of ours. */
+  readonly isOwnNotice: boolean;
 }
 
 export type ReserveVerdict =
@@ -61,6 +79,7 @@ interface Holdings {
 
 /** How long policy and RCPT wait for a measurement; a delivery waits longer. */
 const CHECK_WAIT_MS = 1000;
+const FITS: QuotaVerdict = Object.freeze({ kind: 'fits' });
 const NO_ROOM: Room = Object.freeze({ bytes: 0, messages: 0 });
 const NOTHING: Reservation = Object.freeze({ finish: () => undefined, cancel: () => undefined });
 
@@ -80,6 +99,7 @@ export class QuotaMeter {
     const plans = this.#findLimiting(user, target.folder);
     if (plans.length === 0) return { kind: 'fits' };
     const holdings = await this.#measure(user, plans, { demand: target, waitMs: CHECK_WAIT_MS });
+    this.#tell(user, plans, holdings);
     return this.#judge(plans, holdings, target);
   }
 
@@ -89,21 +109,27 @@ export class QuotaMeter {
    */
   async reserve(
     user: MailUser,
-    { bytes, folder }: { readonly bytes: number; readonly folder: string | undefined },
+    { bytes, folder, isNotice = false }: NewMessage,
     waitMs: number,
   ): Promise<ReserveVerdict> {
     const { names } = this.#options;
-    if (this.#isTooLarge(bytes)) return { kind: 'too-large', than: 'any-mail' };
+    if (this.#isTooLarge(bytes) && !isNotice) return { kind: 'too-large', than: 'any-mail' };
     const plans = this.#findLimiting(user, folder);
     if (plans.length === 0) return { kind: 'reserved', name: names.make(), reservation: NOTHING };
     const demand: QuotaDemand = { bytes, messages: 1, folder };
     const holdings = await this.#measure(user, plans, { demand, waitMs });
     // From here to the end nothing is waited for.
-    const verdict = this.#judge(plans, holdings, demand);
+    const verdict = isNotice ? FITS : this.#judge(plans, holdings, demand);
+    this.#tell(user, plans, holdings);
     if (verdict.kind !== 'fits') return verdict;
     const found = [holdings.user, holdings.domain].flatMap((one) => (one?.kind === 'found' ? [one.usage] : []));
     const name = names.make();
-    return { kind: 'reserved', name, reservation: reserveAll(found, { bytes, folder, sequence: name.sequence }) };
+    const all = reserveAll(found, { bytes, folder, sequence: name.sequence });
+    const finish = (): void => {
+      all.finish();
+      this.#tell(user, plans, holdings, isNotice);
+    };
+    return { kind: 'reserved', name, reservation: { ...all, finish } };
   }
 
   /** What the account holds in every root that takes notice of it, and may hold. */
@@ -124,6 +150,16 @@ export class QuotaMeter {
   async recalculate(user: MailUser, waitMs = CHECK_WAIT_MS): Promise<UsageVerdict> {
     const found = await this.#options.usage.recalculate(user, waitMs);
     return found.kind === 'unknown' ? found : this.measure(user, waitMs);
+  }
+
+  #tell(user: MailUser, plans: readonly RootPlan[], holdings: Holdings, isOwnNotice = false): void {
+    const { onUsage } = this.#options;
+    if (onUsage === undefined) return;
+    for (const plan of plans) {
+      const found = holdings[plan.root.scope];
+      if (found?.kind !== 'found') continue;
+      onUsage(plan.root, user, { ...this.#count(found.usage, plan), limits: plan.limits, isOwnNotice });
+    }
   }
 
   #isTooLarge(bytes: number): boolean {

@@ -23,6 +23,8 @@ export interface QuotaWarnerOptions {
   readonly clock: Clock;
   /** Does what the warning says; must not throw. */
   readonly act: (user: MailUser, warning: QuotaWarning, report: UsageReport) => void;
+  /** Whose usage it is: the account's by default, its domain's for a root that adds up domains. */
+  readonly keyOf?: (user: MailUser) => string;
   /** Accounts remembered; the one not heard of for the longest time makes room. */
   readonly maxAccounts?: number;
 }
@@ -51,16 +53,17 @@ export class QuotaWarner {
     return this.#accounts.size;
   }
 
-  /** Takes a usage that became known. */
-  observe(user: MailUser, report: UsageReport): void {
-    const { warnings, act } = this.#options;
+  /** Takes a usage that became known; silently what came of our own notice, which is no reason for another. */
+  observe(user: MailUser, report: UsageReport, { isSilent = false }: { readonly isSilent?: boolean } = {}): void {
+    const { warnings, act, keyOf } = this.#options;
     if (warnings.length === 0) return;
-    const before = this.#accounts.get(user.address);
+    const key = keyOf?.(user) ?? user.address;
+    const before = this.#accounts.get(key);
     const lines = before ?? warnings.map(() => ({ isAbove: false, actedAtMs: undefined }));
     const crossed = warnings.filter((warning, i) => this.#move(lines[i], warning, report));
-    this.#remember(user.address, lines);
+    this.#remember(key, lines);
     const [first] = crossed;
-    if (before !== undefined && first !== undefined) act(user, first, report);
+    if (before !== undefined && !isSilent && first !== undefined) act(user, first, report);
   }
 
   /** Moves one line's state; true when the warning's way was taken. */
@@ -86,12 +89,12 @@ export class QuotaWarner {
     return true;
   }
 
-  #remember(address: string, lines: readonly Line[]): void {
-    this.#accounts.delete(address);
+  #remember(key: string, lines: readonly Line[]): void {
+    this.#accounts.delete(key);
     if (this.#accounts.size >= this.#maxAccounts) {
       const [oldest] = this.#accounts.keys();
       if (oldest !== undefined) this.#accounts.delete(oldest);
     }
-    this.#accounts.set(address, lines);
+    this.#accounts.set(key, lines);
   }
 }

@@ -14,7 +14,7 @@ import type { DeliveryOutcome } from '../../src/mail/outcome.ts';
 import { DomainUsage } from '../../src/mail/domain-usage.ts';
 import { createMailboxNamer } from '../../src/mail/mailbox-name.ts';
 import type { QuotaRoot } from '../../src/mail/quota-limits.ts';
-import { QuotaMeter } from '../../src/mail/quota-meter.ts';
+import { QuotaMeter, type QuotaMeterOptions } from '../../src/mail/quota-meter.ts';
 import { UsageCache } from '../../src/mail/usage-cache.ts';
 import { UsageThread } from '../../src/mail/usage-thread.ts';
 import { CollectingLogger } from './collecting-logger.ts';
@@ -36,6 +36,7 @@ export interface StoreWish {
   /** The accounts of a domain. */
   readonly list?: (domain: string) => AsyncIterable<MailUser>;
   readonly rootWaitMs?: number;
+  readonly onUsage?: QuotaMeterOptions['onUsage'];
 }
 
 export class TestStore {
@@ -83,6 +84,7 @@ export class TestStore {
       maxMailBytes: wish.maxMailBytes ?? 0,
       canCreateFolders: wish.settings?.canCreateFolders ?? false,
       nameOf: createMailboxNamer('/'),
+      ...(wish.onUsage === undefined ? {} : { onUsage: wish.onUsage }),
     });
     this.store = new MailStore({
       settings: {

@@ -1,5 +1,8 @@
 /** Full mailboxes: refused at RCPT by policy, at END-OF-MESSAGE, and at LMTP; and the policy service being out. */
 import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   addAccount,
@@ -157,5 +160,46 @@ describe('postern quota', () => {
       ['get'],
     ].map((args) => site.postern.tryRun(['quota', ...args]).status);
     assert.deepEqual(codes, [64, 64, 64, 64, 67, 67, 64]);
+  });
+});
+
+describe('quota warnings', () => {
+  let site: MailSite;
+  const ran = mkdtempSync(join(tmpdir(), 'postern-warned-'));
+  chmodSync(ran, 0o777);
+
+  before(async () => {
+    site = await startSite({
+      settings: {
+        quota: {
+          rule: `*:storage=${LIMIT_BYTES / KIB}K`,
+          warning: 'storage=95%',
+          warning2: `storage=80%% /usr/bin/touch ${ran}/%u`,
+        },
+      },
+      populate: (postern) => {
+        postern.run(['domain', 'add', 'example.test']);
+        addMailboxes(postern, ['near@example.test']);
+      },
+    });
+  });
+  after(async () => {
+    await site.stop();
+    rmSync(ran, { recursive: true });
+  });
+
+  test('put a notice into the mailbox that fills up, and run the command', async () => {
+    const to = ['near@example.test'];
+    for (const bytes of [100 * KIB, 70 * KIB, KIB]) {
+      const sent = await sendFromOutside(site, { from: FROM, to, content: messageOf(`warn ${bytes}`, bytes) });
+      assert.equal(sent.data?.code, 250);
+      await waitFor('the delivery', () => site.postfix.queue().length === 0);
+    }
+    const messages = await site.postern.waitForMessages('near@example.test', 4);
+    const notices = messages.filter(({ content }) => content.toString().includes('Auto-Submitted: auto-generated'));
+    assert.equal(notices.length, 1);
+    assert.match(notices[0]?.content.toString() ?? '', /^Subject: Your mailbox is 8\d % full$/m);
+    await waitFor('the command', () => existsSync(join(ran, 'near@example.test')));
+    site.postern.assertQuiet();
   });
 });

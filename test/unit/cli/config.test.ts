@@ -26,6 +26,7 @@ let passdbs: SurveyedPassdb[] = [];
 let fileFaults: string[] = [];
 const tools = {
   describeHash,
+  examineNotices: () => [],
   openDirectory: () => ({
     directory: new Resolver({ source, recipientDelimiter: '+' }),
     source,

@@ -64,6 +64,7 @@ const TOOLS: CliTools = {
       ? Promise.reject(new RangeError('Cannot hash the password: too long'))
       : Promise.resolve(`{PLAIN}${password.toString()}`),
   describeHash,
+  examineNotices: () => [],
   readUsersFile: (path, options) => {
     const ids = { findUid: () => 5000, findGid: () => 5000 };
     return readImportLines(path, { ...options, source: path, ids, readers: driverReaders });

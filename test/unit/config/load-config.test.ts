@@ -9,6 +9,7 @@ import { noteConfig } from '../../../src/config/notes.ts';
 import { SECTIONS } from '../../../src/config/settings.ts';
 import { parseDomain } from '../../../src/core/address.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
+import { formatQuotaWarning } from '../../../src/core/quota-warning.ts';
 import { formatQuotaRule } from '../../../src/core/quota-rule.ts';
 
 const PASSDB_RULES = {
@@ -253,6 +254,16 @@ describe('parseConfig()', () => {
       [10, 0, 10],
     );
     assert.equal(quota.maxMailSizeBytes, 30 * 1024 ** 2);
+  });
+
+  it('RULES 44: reads warnings of each root, with one or two percent signs, and their commands', () => {
+    const { quotaRoots } = read(
+      '[quota]\nwarning = storage=95%% /bin/warn 95 %u\nwarning2 = -messages=1K\nwarning3 =\n[quota b]\nwarning = storage=1G',
+    );
+    assert.deepEqual(
+      quotaRoots.map(({ warnings }) => warnings.map(formatQuotaWarning)),
+      [['storage=95% /bin/warn 95 %u', '-messages=1024'], ['storage=1073741824B']],
+    );
   });
 
   it('gives a result that nobody can change', () => {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { loadNotices, NOTICE_LANGUAGES, NOTICE_VALUES, type NoticeKind } from '../../../src/mail/notice-templates.ts';
+import { loadNotices } from '../../../src/mail/notice-templates.ts';
+import { NOTICE_LANGUAGES, NOTICE_VALUES, type NoticeKind } from '../../../src/mail/notice-words.ts';
 import { formatNotice, parseNotice } from '../../../src/mail/notice-text.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

@@ -1,0 +1,86 @@
+/** The kinds of notices, and their built-in texts by language. */
+
+/** What each kind is about, and the values its text may use. */
+export const NOTICE_VALUES = {
+  /** To the owner: the mailbox fills up. */
+  'quota-warning': ['user', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
+  /** To the owner: there is room again. */
+  'quota-room': ['user', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
+  /** To the postmaster: all mailboxes of a domain together fill up what the domain may keep. */
+  'domain-quota-warning': ['domain', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
+  /** To the postmaster: there is room again. */
+  'domain-quota-room': ['domain', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
+} as const;
+
+export type NoticeKind = keyof typeof NOTICE_VALUES;
+
+export const NOTICE_LANGUAGES = ['en', 'de'] as const;
+export type NoticeLanguage = (typeof NOTICE_LANGUAGES)[number];
+
+export const BUILT_IN_NOTICES: Readonly<Record<NoticeLanguage, Readonly<Record<NoticeKind, string>>>> = {
+  en: {
+    'quota-warning': `Subject: Your mailbox is %{percent} %% full
+
+The mailbox of %{user} is %{percent} %% full: %{used} of %{limit}.
+
+When it is full, new mail for you is refused. Please delete what you no
+longer need, and empty the trash.
+
+This message was made by the mail system at %{hostname}.
+`,
+    'quota-room': `Subject: There is room in your mailbox again
+
+The mailbox of %{user} is %{percent} %% full now: %{used} of %{limit}.
+It takes new mail again.
+
+This message was made by the mail system at %{hostname}.
+`,
+    'domain-quota-warning': `Subject: The mailboxes of %{domain} are %{percent} %% full
+
+All mailboxes of %{domain} together hold %{used} of %{limit}
+(%{percent} %%). When nothing is left, new mail for the domain is refused.
+
+This message was made by the mail system at %{hostname}.
+`,
+    'domain-quota-room': `Subject: There is room for %{domain} again
+
+All mailboxes of %{domain} together hold %{used} of %{limit} now
+(%{percent} %%). The domain takes new mail again.
+
+This message was made by the mail system at %{hostname}.
+`,
+  },
+  de: {
+    'quota-warning': `Subject: Ihr Postfach ist zu %{percent} %% voll
+
+Das Postfach %{user} ist zu %{percent} %% voll: %{used} von %{limit}.
+
+Ist es ganz voll, wird neue Post an Sie abgewiesen. Bitte löschen Sie,
+was Sie nicht mehr brauchen, und leeren Sie den Papierkorb.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'quota-room': `Subject: In Ihrem Postfach ist wieder Platz
+
+Das Postfach %{user} ist jetzt zu %{percent} %% voll: %{used} von %{limit}.
+Es nimmt wieder neue Post an.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'domain-quota-warning': `Subject: Die Postfächer von %{domain} sind zu %{percent} %% voll
+
+Alle Postfächer von %{domain} zusammen enthalten %{used} von %{limit}
+(%{percent} %%). Ist nichts mehr frei, wird neue Post an die Domain
+abgewiesen.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'domain-quota-room': `Subject: Für %{domain} ist wieder Platz
+
+Alle Postfächer von %{domain} zusammen enthalten jetzt %{used} von
+%{limit} (%{percent} %%). Die Domain nimmt wieder neue Post an.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+  },
+};
