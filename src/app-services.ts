@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createLimits, type Limits } from './app-limits.ts';
+import type { Notices } from './app-notices.ts';
 import { createRates, type Rates } from './app-rates.ts';
 import type { AccountUpdates } from './auth/account-updates.ts';
 import type { HashPool } from './auth/hash-pool.ts';
@@ -33,6 +34,7 @@ export interface ServiceParts {
   readonly passed: PassedSockets;
   readonly users: Users;
   readonly mail: Mail;
+  readonly notices: Notices;
   /** What a login changes in the embedded database. */
   readonly updates: AccountUpdates;
 }
@@ -67,7 +69,7 @@ interface ListenSlice {
 export function createServices(parts: ServiceParts): Services {
   const { config } = parts;
   const hasher = createHasher(config, parts.logger);
-  const rates = createRates(parts.config, parts.logger);
+  const rates = createRates(parts.config, parts.logger, parts.notices);
   const limits = createLimits({ ...parts, countUrgentHashes: () => hasher.urgentCount });
   const { sasl, describeLogins } = createSasl(parts, { hasher, limits });
   const all: readonly (readonly [

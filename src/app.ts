@@ -57,7 +57,7 @@ export function createApp(options: AppOptions): App {
   const notices = createNotices(config, { logger: mailLogger, directory, store: () => mail.store });
   const mail = createMail(config, { logger: mailLogger, identity, source, onUsage: notices.onUsage });
   const updates = createUpdates(config, logger);
-  const services = createServices({ config, logger, passed, users, mail, updates });
+  const services = createServices({ config, logger, passed, users, mail, notices, updates });
   const running = [...services.running.values()];
   const reload = createReload({ ...options, users, services });
   const control = createControlListener(
@@ -92,12 +92,12 @@ export function createApp(options: AppOptions): App {
       undos.push('mail', () => mail.stop());
       undos.push('notices', () => notices.stop());
       undos.push('penalties', () => services.limits.keeper?.stop());
-      undos.push('rates', () => services.rates.keeper.stop());
+      for (const keeper of services.rates.keepers) undos.push('rates', () => keeper.stop());
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));
       await Promise.all([
         services.hasher.start(),
         services.limits.keeper?.start(),
-        services.rates.keeper.start(),
+        ...services.rates.keepers.map((keeper) => keeper.start()),
         mail.store.start(),
         startControl(control, logger),
         ...users.files().map((file) => file.reload({ accept: false })),

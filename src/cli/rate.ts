@@ -1,5 +1,5 @@
 /**
- * `postern rate`: who sent how much in the last hour and day, beside the limits, and how to begin anew. The running daemon
+ * `postern rate`: who sent how much in the last hour and day, beside the limits, who is suspended, and how to begin anew. The running daemon
  * knows and answers (RULES 42).
  */
 import { normalizeLogin } from '../core/address.ts';
@@ -23,6 +23,7 @@ interface Row {
   readonly who: string;
   readonly sent: { readonly hour: Amount; readonly day: Amount };
   readonly limits: { readonly hour: Amount; readonly day: Amount };
+  readonly suspendedAtMs?: number;
 }
 
 interface Scene {
@@ -30,7 +31,14 @@ interface Scene {
   readonly ask: AskDaemon;
 }
 
-const HEAD = ['LOGIN OR DOMAIN', 'MESSAGES/HOUR', 'RECIPIENTS/HOUR', 'MESSAGES/DAY', 'RECIPIENTS/DAY'];
+const HEAD = [
+  'LOGIN OR DOMAIN',
+  'MESSAGES/HOUR',
+  'RECIPIENTS/HOUR',
+  'MESSAGES/DAY',
+  'RECIPIENTS/DAY',
+  'SUSPENDED SINCE',
+];
 
 export function rateVerb(ask: AskDaemon): Verb {
   return (program, context) => {
@@ -44,7 +52,7 @@ export function rateVerb(ask: AskDaemon): Verb {
       .action((who: string | undefined, options: { json?: true }) => list(scene, who, options.json === true));
     family
       .command('reset')
-      .description('forget what a login or a domain sent')
+      .description('forget what a login or a domain sent, and let it send again')
       .argument('<who>', 'a login, @domain, or "all"')
       .action((who: string) => reset(scene, who));
   };
@@ -96,13 +104,14 @@ function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && 'who' in value && 'sent' in value && 'limits' in value;
 }
 
-function formatRow({ who, sent, limits }: Row): string[] {
+function formatRow({ who, sent, limits, suspendedAtMs }: Row): string[] {
   return [
     who,
     showCount(sent.hour.messages, limits.hour.messages),
     showCount(sent.hour.recipients, limits.hour.recipients),
     showCount(sent.day.messages, limits.day.messages),
     showCount(sent.day.recipients, limits.day.recipients),
+    suspendedAtMs === undefined ? '-' : new Date(suspendedAtMs).toISOString(),
   ];
 }
 

@@ -85,6 +85,11 @@ export const policy = {
       default: '80',
       words: 'Percentage of a limit at which the log says so; 0 for never.',
     }),
+    rate_suspend: restart(yesNo, {
+      default: 'no',
+      words:
+        'A login past its own limit may send nothing until "postern rate reset LOGIN", and the postmaster of its domain gets a notice.',
+    }),
     rate_exceeded_code: restart(replyCode([450, 554]), {
       default: '450',
       words: 'Mail past a limit has to wait (450), or is refused (554).',

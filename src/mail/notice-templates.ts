@@ -35,6 +35,7 @@ export function loadNotices(folder: string | undefined, language: NoticeLanguage
     'quota-room': load('quota-room'),
     'domain-quota-warning': load('domain-quota-warning'),
     'domain-quota-room': load('domain-quota-room'),
+    'sender-suspended': load('sender-suspended'),
   };
   return { templates, faults };
 }

@@ -10,6 +10,8 @@ export const NOTICE_VALUES = {
   'domain-quota-warning': ['domain', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
   /** To the postmaster: there is room again. */
   'domain-quota-room': ['domain', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
+  /** To the postmaster: a login sent past its limit and may not send any more. */
+  'sender-suspended': ['login', 'domain', 'hostname', 'sent', 'limit', 'unit', 'window'],
 } as const;
 
 export type NoticeKind = keyof typeof NOTICE_VALUES;
@@ -49,6 +51,18 @@ All mailboxes of %{domain} together hold %{used} of %{limit} now
 
 This message was made by the mail system at %{hostname}.
 `,
+    'sender-suspended': `Subject: %{login} may not send mail any more
+
+The login %{login} wanted to go past %{limit} %{unit} in one
+%{window}, after %{sent}. Sending is switched off for it now.
+
+Most often somebody else knows the password. Change it, look through the
+log for where the logins came from, and let the login send again with
+
+  postern rate reset %{login}
+
+This message was made by the mail system at %{hostname}.
+`,
   },
   de: {
     'quota-warning': `Subject: Ihr Postfach ist zu %{percent} %% voll
@@ -79,6 +93,19 @@ Diese Nachricht kommt vom Mailsystem auf %{hostname}.
 
 Alle Postfächer von %{domain} zusammen enthalten jetzt %{used} von
 %{limit} (%{percent} %%). Die Domain nimmt wieder neue Post an.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'sender-suspended': `Subject: %{login} kann keine Post mehr versenden
+
+Mit der Anmeldung %{login} sollten nach %{sent} mehr als %{limit}
+(%{unit}, %{window}) versendet werden. Der Versand ist jetzt gesperrt.
+
+Meist kennt jemand anders das Passwort. Bitte ändern Sie es, sehen Sie im
+Protokoll nach, woher die Anmeldungen kamen, und geben Sie den Versand
+wieder frei:
+
+  postern rate reset %{login}
 
 Diese Nachricht kommt vom Mailsystem auf %{hostname}.
 `,

@@ -36,6 +36,7 @@ export type RejectReason =
   | 'message-past-limit'
   | 'mailbox-disabled'
   | 'sender-disabled'
+  | 'sender-suspended'
   | 'sender-not-owned'
   | 'rate-exceeded';
 

@@ -78,7 +78,7 @@ describe('limits on sending', () => {
 
   test('"rate list" shows who sent how much of which limit; "rate reset" lets a login go on', async () => {
     const table = site.postern.run(['rate', 'list']);
-    assert.match(table, /^LOGIN OR DOMAIN +MESSAGES\/HOUR +RECIPIENTS\/HOUR +MESSAGES\/DAY +RECIPIENTS\/DAY$/m);
+    assert.match(table, /^LOGIN OR DOMAIN +MESSAGES\/HOUR +RECIPIENTS\/HOUR +MESSAGES\/DAY +RECIPIENTS\/DAY +SUSPENDED SINCE$/m);
     assert.match(table, /^alice@example\.test +3 of 3 +3 +3 +3 of 5$/m);
     assert.match(table, /^@example\.test +5 +7 +5 +7$/m);
     assert.equal(site.postern.run(['rate', 'reset', 'Alice@Example.TEST']), 'Reset Alice@Example.TEST\n');
@@ -92,5 +92,48 @@ describe('limits on sending', () => {
   test('without a daemon the command says so, exit code 75', async () => {
     await site.postern.stop();
     assert.equal(site.postern.tryRun(['rate', 'list']).status, 75);
+  });
+});
+
+describe('a login past its limit, with rate_suspend', () => {
+  let site: MailSite;
+
+  before(async () => {
+    site = await startSite({
+      settings: { policy: { rate_messages_per_hour: '2', rate_suspend: 'yes' } },
+      populate: (postern) => {
+        postern.run(['domain', 'add', 'example.test']);
+        for (const address of [ALICE, BOB]) addAccount(postern, address);
+        postern.run(['alias', 'add', 'postmaster@example.test', BOB]);
+      },
+    });
+  });
+  after(() => site.stop());
+
+  /** The reply that decided about one message of Alice. */
+  async function send(): Promise<Reply | undefined> {
+    const client = await openSubmission(site);
+    assert.equal((await client.authPlain(ALICE, PASSWORD)).code, 235);
+    const { recipients, data } = await client.send({ from: ALICE, to: [ALICE], content: sampleMessage('suspend') });
+    await client.quit();
+    return data ?? recipients[0];
+  }
+
+  test('is suspended across a restart, the postmaster is told, and "rate reset" lets it send again', async () => {
+    const { postern } = site;
+    assert.equal((await send())?.code, 250);
+    assert.equal((await send())?.code, 250);
+    const refused = await send();
+    assert.equal(refused?.code, 554);
+    assert.match(refused.text, /5\.7\.1 .*sent too much and was suspended/);
+    const [notice] = await postern.waitForMessages(BOB, 1);
+    assert.match(notice?.content.toString() ?? '', /^Subject: alice@example\.test may not send mail any more$/m);
+    assert.match(notice?.content.toString() ?? '', /^Delivered-To: postmaster@example\.test$/m);
+    await postern.stop();
+    await postern.start();
+    assert.equal((await send())?.code, 554);
+    assert.match(postern.run(['rate', 'list', ALICE]), /^alice@example\.test .* 20\d\d-\d\d-\d\dT[\d:.]+Z *$/m);
+    assert.equal(postern.run(['rate', 'reset', ALICE]), `Reset ${ALICE}\n`);
+    assert.equal((await send())?.code, 250);
   });
 });

@@ -3,6 +3,8 @@
  * END-OF-MESSAGE, once for each message that is let through, with the recipients Postfix then names; asked at RCPT already,
  * so that a login past its limit is stopped before the body. What Postfix refuses later than we are asked has counted.
  *
+ * With `suspensions` a login past its own limit may send nothing any more, until an administrator lets it.
+ *
  * Counters are ours alone, so an outage of the directory changes nothing (RULES 27). Mail without a login is not counted.
  */
 import { domainOf, normalizeLogin } from '../../core/address.ts';
@@ -10,6 +12,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { PolicyRule } from '../decide.ts';
 import { DUNNO, type PolicyDecision, type PolicyQuestion } from '../question.ts';
+import type { Suspensions } from '../suspensions.ts';
 import { RATE_WINDOWS, type RateTable, type RateWindow, type Sent } from '../rate-table.ts';
 
 /** Limits of one window; 0 is none. */
@@ -23,12 +26,16 @@ export interface RateRuleOptions {
   readonly warnPercent: number;
   /** Mail past the limit waits at the client (450), or is refused (554). */
   readonly isExceededTemporary: boolean;
+  /** Who is suspended. */
+  readonly suspensions: Suspensions;
+  /** Hears of a login that has to be suspended; undefined when none ever is. */
+  readonly onSuspend?: ((login: string, standing: Standing) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** One limit of one sender, and how it stands. */
-interface Standing {
+export interface Standing {
   readonly who: string;
   readonly window: RateWindow;
   readonly unit: keyof Sent;
@@ -36,6 +43,7 @@ interface Standing {
   readonly limit: number;
 }
 
+const SUSPENDED: PolicyDecision = Object.freeze({ kind: 'reject', reason: 'sender-suspended' });
 const ONE: Sent = Object.freeze({ messages: 1, recipients: 1 });
 const UNITS = ['messages', 'recipients'] as const;
 /** Of messages that may still be asked about again. */
@@ -62,10 +70,11 @@ export class RateRule implements PolicyRule {
   #decide({ saslUsername, state, instance, recipientCount }: PolicyQuestion): PolicyDecision {
     if (saslUsername === '' || state === 'other' || this.#counted.has(instance)) return DUNNO;
     const login = normalizeLogin(saslUsername);
+    if (this.#options.suspensions.since(login) !== undefined) return SUSPENDED;
     const isWhole = state === 'end-of-message';
     const demand = isWhole ? { messages: 1, recipients: Math.max(1, recipientCount) } : ONE;
     const exceeded = this.#standings(login).find(({ sent, unit, limit }) => sent + demand[unit] > limit);
-    if (exceeded !== undefined) return this.#refuse(login, exceeded);
+    if (exceeded !== undefined) return this.#stop(login, exceeded);
     if (isWhole) this.#count(login, { instance, demand });
     return DUNNO;
   }
@@ -105,6 +114,16 @@ export class RateRule implements PolicyRule {
       if (oldest !== undefined) this.#counted.delete(oldest);
     }
     this.#counted.add(instance);
+  }
+
+  #stop(login: string, exceeded: Standing): PolicyDecision {
+    const { onSuspend, suspensions, clock, logger } = this.#options;
+    // For what the others of a domain sent, nobody is suspended.
+    if (onSuspend === undefined || exceeded.who !== login) return this.#refuse(login, exceeded);
+    suspensions.suspend(login, clock.now());
+    logger.warn('policy.suspended', { ...exceeded, login }, 'The login may send nothing until "postern rate reset"');
+    onSuspend(login, exceeded);
+    return SUSPENDED;
   }
 
   #refuse(login: string, exceeded: Standing): PolicyDecision {

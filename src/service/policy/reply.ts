@@ -22,6 +22,7 @@ const REJECT_CODES: Readonly<Record<RejectReason, string>> = {
   'message-past-limit': '552 5.3.4',
   'mailbox-disabled': '550 5.2.1',
   'sender-disabled': '554 5.7.1',
+  'sender-suspended': '554 5.7.1',
   'sender-not-owned': '553 5.7.1',
   'rate-exceeded': '554 5.7.1',
 };
@@ -39,6 +40,7 @@ const TEXTS: Readonly<Record<Exclude<RejectReason | DeferReason, ConfiguredReaso
   'mailbox-disabled': 'Mailbox is disabled',
   'mailbox-held': 'Mailbox is on hold, try again later',
   'sender-disabled': 'This login may not send mail',
+  'sender-suspended': 'This login sent too much and was suspended, ask your postmaster',
   'sender-not-owned': 'Sender address rejected: not owned by this login',
   'sender-unknown': 'Cannot tell whose sender address this is, try again later',
 };

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PolicyDecision, PolicyQuestion } from '../../../../src/policy/question.ts';
 import { RateTable, type Sent } from '../../../../src/policy/rate-table.ts';
-import { RateRule, type RateLimits } from '../../../../src/policy/rules/rate.ts';
+import { RateRule, type RateLimits, type Standing } from '../../../../src/policy/rules/rate.ts';
+import { Suspensions } from '../../../../src/policy/suspensions.ts';
 import { ask } from '../../../support/ask.ts';
 import { CollectingLogger } from '../../../support/collecting-logger.ts';
 
@@ -14,12 +15,23 @@ const HOUR_MS = 3_600_000;
 const NONE: Sent = { messages: 0, recipients: 0 };
 const NO_LIMITS: RateLimits = { hour: NONE, day: NONE };
 
-function setUp(limits: { login?: Partial<RateLimits>; domain?: Partial<RateLimits> }, isExceededTemporary = true) {
+function setUp(
+  limits: { login?: Partial<RateLimits>; domain?: Partial<RateLimits> },
+  isExceededTemporary = true,
+  isSuspending = false,
+) {
   const clock = { nowMs: 1_000_000 * HOUR_MS, now: () => clock.nowMs };
   const logger = new CollectingLogger();
   const table = new RateTable();
+  const suspensions = new Suspensions();
+  const notices: string[] = [];
+  const onSuspend = (login: string, { sent, limit, unit, window }: Standing): void => {
+    notices.push(`${login}: ${sent} of ${limit} ${unit} a ${window}`);
+  };
   const rule = new RateRule({
     table,
+    suspensions,
+    onSuspend: isSuspending ? onSuspend : undefined,
     limits: { login: { ...NO_LIMITS, ...limits.login }, domain: { ...NO_LIMITS, ...limits.domain } },
     warnPercent: 80,
     isExceededTemporary,
@@ -34,7 +46,7 @@ function setUp(limits: { login?: Partial<RateLimits>; domain?: Partial<RateLimit
   };
   const rcpt = (fields: Partial<PolicyQuestion> = {}): Promise<PolicyDecision> =>
     rule.decide(ask({ state: 'rcpt', instance: 'next', saslUsername: ANN, ...fields }));
-  return { rule, table, clock, logger, end, rcpt };
+  return { rule, table, suspensions, notices, clock, logger, end, rcpt };
 }
 
 describe('RateRule', () => {
@@ -45,6 +57,28 @@ describe('RateRule', () => {
     assert.deepEqual(await rcpt({ saslUsername: 'bob@example.com' }), DUNNO, 'another login');
     clock.nowMs += HOUR_MS;
     assert.deepEqual([await rcpt(), await end()], [DUNNO, DUNNO]);
+  });
+
+  it('suspends a login past its limit until it is lifted, says so once, and never for what its domain sent', async () => {
+    const hour = { messages: 2, recipients: 0 };
+    const limits = { login: { hour }, domain: { hour: { messages: 3, recipients: 0 } } };
+    const { end, rcpt, suspensions, notices, table, clock, logger } = setUp(limits, true, true);
+    const stopped: PolicyDecision = { kind: 'reject', reason: 'sender-suspended' };
+    assert.deepEqual([await end(), await end(), await rcpt(), await end()], [DUNNO, DUNNO, stopped, stopped]);
+    assert.deepEqual(notices, [`${ANN}: 2 of 2 messages a hour`]);
+    clock.nowMs += 48 * HOUR_MS;
+    assert.deepEqual([await rcpt(), await rcpt({ saslUsername: 'ANN@Example.com' })], [stopped, stopped]);
+    assert.deepEqual(await rcpt({ saslUsername: 'bob@example.com' }), DUNNO);
+    assert.deepEqual([suspensions.lift(ANN), suspensions.lift(ANN)], [true, false]);
+    table.forgetAll();
+    assert.deepEqual(await end(), DUNNO);
+    // The domain is full by what others send: nobody in particular is to blame.
+    for (const saslUsername of ['bob@example.com', 'cid@example.com'])
+      assert.deepEqual(await end(1, { saslUsername }), DUNNO);
+    assert.deepEqual(await end(), WAIT);
+    assert.equal(suspensions.size, 0);
+    assert.equal(notices.length, 1);
+    logger.assertQuiet(['policy.suspended', 'policy.rate-warning', 'policy.rate-exceeded']);
   });
 
   it('counts recipients, and does not count a message it stops', async () => {

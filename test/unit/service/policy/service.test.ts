@@ -8,6 +8,7 @@ import { DUNNO } from '../../../../src/policy/question.ts';
 import { AccountStateRule } from '../../../../src/policy/rules/account-state.ts';
 import { QuotaRule } from '../../../../src/policy/rules/quota.ts';
 import { RateTable } from '../../../../src/policy/rate-table.ts';
+import { Suspensions } from '../../../../src/policy/suspensions.ts';
 import { RateRule } from '../../../../src/policy/rules/rate.ts';
 import { SenderRule } from '../../../../src/policy/rules/sender.ts';
 import { takePolicyRequest } from '../../../../src/protocol/policy.ts';
@@ -56,7 +57,15 @@ async function start(
   const rules = new PolicyRules([
     new AccountStateRule({ facts, isProbeSender }),
     new SenderRule(facts),
-    new RateRule({ table: new RateTable(), limits: RATES, warnPercent: 0, isExceededTemporary: true, clock, logger }),
+    new RateRule({
+      table: new RateTable(),
+      suspensions: new Suspensions(),
+      limits: RATES,
+      warnPercent: 0,
+      isExceededTemporary: true,
+      clock,
+      logger,
+    }),
     new QuotaRule({ facts, isProbeSender, isFullTemporary: false, clock }),
   ]);
   const { decider = rules, ...rest } = options;
