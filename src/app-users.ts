@@ -12,6 +12,7 @@ import { systemClock } from './core/clock.ts';
 import type { Logger } from './core/logger.ts';
 import { SourceChain } from './directory/chain.ts';
 import type { Directory } from './directory/directory.ts';
+import { RestrainedSource, type Restraint } from './directory/restrained-source.ts';
 import { Resolver } from './directory/resolver.ts';
 import type { Account, DirectorySource } from './directory/source.ts';
 import { DomainUsage } from './mail/domain-usage.ts';
@@ -67,12 +68,13 @@ export interface Users {
   close(): void;
 }
 
-export function createUsers(config: Config, logger: Logger): Users {
+export function createUsers(config: Config, logger: Logger, restraint?: Restraint): Users {
   const path = databasePath(config);
   const database = new SqliteReader({ name: 'local', path, logger });
   const databases = createDatabases(config, { embedded: database, logger });
   const { passdbs, userdbs, ids, files, examine } = databases;
-  const source = new SourceChain(userdbs, ids);
+  const chain = new SourceChain(userdbs, ids);
+  const source = restraint === undefined ? chain : new RestrainedSource(chain, restraint);
   const usesDatabase = [...config.passdbs, ...config.userdbs].some((db) => db.driver === 'sqlite');
   return {
     directory: new Resolver({

@@ -5,6 +5,7 @@
  */
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createOverQuotaRule } from './app-over-quota.ts';
 import { createQuotaHandler } from './app-quota.ts';
 import { createNotices } from './app-notices.ts';
 import { createServices, type Services } from './app-services.ts';
@@ -51,11 +52,22 @@ export function createApp(options: AppOptions): App {
   const { config, logging, passed, identity } = options;
   const { logger } = logging;
   const undos = new UndoStack();
-  const users = createUsers(config, logger);
   const mailLogger = logger.child({ service: 'mail' });
+  const overQuota = createOverQuotaRule(config, {
+    logger: mailLogger,
+    findAccount: (address) => users.directory.findAccount(address),
+    meter: () => mail.meter,
+    sender: () => notices.sender,
+  });
+  const users = createUsers(config, logger, overQuota?.restraint);
   const { directory, source } = users;
   const notices = createNotices(config, { logger: mailLogger, directory, store: () => mail.store });
-  const mail = createMail(config, { logger: mailLogger, identity, source, onUsage: notices.onUsage });
+  const mail = createMail(config, {
+    logger: mailLogger,
+    identity,
+    source,
+    onUsage: joinListeners(notices.onUsage, overQuota?.onUsage),
+  });
   const updates = createUpdates(config, logger);
   const services = createServices({ config, logger, passed, users, mail, notices, updates });
   const running = [...services.running.values()];
@@ -91,12 +103,14 @@ export function createApp(options: AppOptions): App {
       undos.push('hashes', () => services.hasher.stop());
       undos.push('mail', () => mail.stop());
       undos.push('notices', () => notices.stop());
+      undos.push('over quota', () => overQuota?.stop());
       undos.push('penalties', () => services.limits.keeper?.stop());
       for (const keeper of services.rates.keepers) undos.push('rates', () => keeper.stop());
       undos.push('control', () => control.stop(CONTROL_GRACE_MS));
       await Promise.all([
         services.hasher.start(),
         services.limits.keeper?.start(),
+        overQuota?.start(),
         ...services.rates.keepers.map((keeper) => keeper.start()),
         mail.store.start(),
         startControl(control, logger),
@@ -108,6 +122,17 @@ export function createApp(options: AppOptions): App {
       for (const { service } of running) await service.start();
     },
     stop: () => undos.run((step, error) => logger.error('process.fault', { step, err: error }, 'Cannot stop cleanly')),
+  };
+}
+
+/** One listener for all that listen; undefined when nobody does. */
+function joinListeners<Args extends readonly unknown[]>(
+  ...listeners: readonly (((...args: Args) => void) | undefined)[]
+): ((...args: Args) => void) | undefined {
+  const [first, ...others] = listeners.filter((listener) => listener !== undefined);
+  if (first === undefined || others.length === 0) return first;
+  return (...args) => {
+    for (const listener of [first, ...others]) listener(...args);
   };
 }
 

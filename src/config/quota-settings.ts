@@ -1,10 +1,11 @@
 /** The rows of `[quota]` and `[quota NAME]` in the settings table; `settings.ts` puts them into it. */
 import { quotaGrace, quotaRule, quotaWarning, replyCode, replyText } from './mail-readers.ts';
-import { choice, size, yesNo } from './readers.ts';
+import { choice, duration, size, yesNo } from './readers.ts';
 import { numbered, restart } from './setting.ts';
 
 /** Whoever wants more wants no limit. */
 const MAX_MAIL_BYTES = 2 ** 40;
+const MAX_OVER_QUOTA_MS = 366 * 86_400_000;
 
 /** What every root has. */
 const root = {
@@ -40,6 +41,15 @@ export const quota = {
     warning_mail: restart(yesNo, {
       default: 'yes',
       words: 'Warnings are put into the mailbox they are about, those of a domain into that of its postmaster.',
+    }),
+    over_quota_after: restart(duration({ min: 0, max: MAX_OVER_QUOTA_MS }), {
+      default: '0s',
+      words:
+        'An account that is over quota for so long, such as 14d, gets no more mail until there is room; 0 is never.',
+    }),
+    over_quota_state: restart(choice(['refuse', 'hold'], 'state'), {
+      default: 'refuse',
+      words: 'Mail for it is refused (550), or held back at the sender (450).',
     }),
     max_mail_size: restart(size({ min: 0, max: MAX_MAIL_BYTES }), {
       default: '0',

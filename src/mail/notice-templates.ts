@@ -35,6 +35,9 @@ export function loadNotices(folder: string | undefined, language: NoticeLanguage
     'quota-room': load('quota-room'),
     'domain-quota-warning': load('domain-quota-warning'),
     'domain-quota-room': load('domain-quota-room'),
+    'over-quota-refuse': load('over-quota-refuse'),
+    'over-quota-hold': load('over-quota-hold'),
+    'over-quota-end': load('over-quota-end'),
     'sender-suspended': load('sender-suspended'),
   };
   return { templates, faults };

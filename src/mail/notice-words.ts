@@ -10,6 +10,12 @@ export const NOTICE_VALUES = {
   'domain-quota-warning': ['domain', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
   /** To the postmaster: there is room again. */
   'domain-quota-room': ['domain', 'hostname', 'percent', 'used', 'limit', 'messages', 'messages_limit'],
+  /** To the owner: the mailbox was full for days, and mail is refused now. */
+  'over-quota-refuse': ['user', 'hostname', 'days'],
+  /** To the owner: the mailbox was full for days, and mail has to wait now. */
+  'over-quota-hold': ['user', 'hostname', 'days'],
+  /** To the owner: mail is taken again. */
+  'over-quota-end': ['user', 'hostname', 'days'],
   /** To the postmaster: a login sent past its limit and may not send any more. */
   'sender-suspended': ['login', 'domain', 'hostname', 'sent', 'limit', 'unit', 'window'],
 } as const;
@@ -48,6 +54,29 @@ This message was made by the mail system at %{hostname}.
 
 All mailboxes of %{domain} together hold %{used} of %{limit} now
 (%{percent} %%). The domain takes new mail again.
+
+This message was made by the mail system at %{hostname}.
+`,
+    'over-quota-refuse': `Subject: Your mailbox is full, and mail for you is refused
+
+The mailbox of %{user} has been full for %{days} days. From now on
+all new mail for you is refused. Please delete what you no longer need,
+and empty the trash; some minutes later mail is taken again.
+
+This message was made by the mail system at %{hostname}.
+`,
+    'over-quota-hold': `Subject: Your mailbox is full, and mail for you has to wait
+
+The mailbox of %{user} has been full for %{days} days. From now on
+new mail waits where it comes from, and goes back after some days. Please
+delete what you no longer need, and empty the trash; some minutes later
+mail is taken again.
+
+This message was made by the mail system at %{hostname}.
+`,
+    'over-quota-end': `Subject: Your mailbox takes mail again
+
+There is room in the mailbox of %{user} again, and it takes new mail.
 
 This message was made by the mail system at %{hostname}.
 `,
@@ -93,6 +122,30 @@ Diese Nachricht kommt vom Mailsystem auf %{hostname}.
 
 Alle Postfächer von %{domain} zusammen enthalten jetzt %{used} von
 %{limit} (%{percent} %%). Die Domain nimmt wieder neue Post an.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'over-quota-refuse': `Subject: Ihr Postfach ist voll, Post an Sie wird abgewiesen
+
+Das Postfach %{user} ist seit %{days} Tagen voll. Von jetzt an wird
+alle neue Post an Sie abgewiesen. Bitte löschen Sie, was Sie nicht mehr
+brauchen, und leeren Sie den Papierkorb; wenige Minuten später wird wieder
+Post angenommen.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'over-quota-hold': `Subject: Ihr Postfach ist voll, Post an Sie muss warten
+
+Das Postfach %{user} ist seit %{days} Tagen voll. Von jetzt an wartet
+neue Post dort, woher sie kommt, und geht nach einigen Tagen zurück. Bitte
+löschen Sie, was Sie nicht mehr brauchen, und leeren Sie den Papierkorb;
+wenige Minuten später wird wieder Post angenommen.
+
+Diese Nachricht kommt vom Mailsystem auf %{hostname}.
+`,
+    'over-quota-end': `Subject: Ihr Postfach nimmt wieder Post an
+
+Im Postfach %{user} ist wieder Platz, und es nimmt neue Post an.
 
 Diese Nachricht kommt vom Mailsystem auf %{hostname}.
 `,

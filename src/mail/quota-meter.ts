@@ -53,6 +53,8 @@ export interface SeenUsage extends Room {
   readonly limits: MailboxLimits;
   /** It changed by a notice of ours. */
   readonly isOwnNotice: boolean;
+  /** A message did not fit in this moment. */
+  readonly isRefused: boolean;
 }
 
 export type ReserveVerdict =
@@ -63,6 +65,7 @@ export type ReserveVerdict =
 export interface RootUsage {
   readonly name: string;
   readonly scope: QuotaRoot['scope'];
+  readonly isEnforcing: boolean;
   readonly used: Room;
   readonly limits: MailboxLimits;
 }
@@ -99,8 +102,9 @@ export class QuotaMeter {
     const plans = this.#findLimiting(user, target.folder);
     if (plans.length === 0) return { kind: 'fits' };
     const holdings = await this.#measure(user, plans, { demand: target, waitMs: CHECK_WAIT_MS });
-    this.#tell(user, plans, holdings);
-    return this.#judge(plans, holdings, target);
+    const verdict = this.#judge(plans, holdings, target);
+    this.#tell(user, plans, holdings, { isRefused: verdict.kind === 'over' });
+    return verdict;
   }
 
   /**
@@ -120,14 +124,14 @@ export class QuotaMeter {
     const holdings = await this.#measure(user, plans, { demand, waitMs });
     // From here to the end nothing is waited for.
     const verdict = isNotice ? FITS : this.#judge(plans, holdings, demand);
-    this.#tell(user, plans, holdings);
+    this.#tell(user, plans, holdings, { isRefused: verdict.kind === 'over' });
     if (verdict.kind !== 'fits') return verdict;
     const found = [holdings.user, holdings.domain].flatMap((one) => (one?.kind === 'found' ? [one.usage] : []));
     const name = names.make();
     const all = reserveAll(found, { bytes, folder, sequence: name.sequence });
     const finish = (): void => {
       all.finish();
-      this.#tell(user, plans, holdings, isNotice);
+      this.#tell(user, plans, holdings, { isOwnNotice: isNotice });
     };
     return { kind: 'reserved', name, reservation: { ...all, finish } };
   }
@@ -140,8 +144,8 @@ export class QuotaMeter {
     for (const plan of plans) {
       const found = holdings[plan.root.scope];
       if (found?.kind !== 'found') return { kind: 'unknown', reason: found?.reason ?? 'no measurement' };
-      const { name, scope } = plan.root;
-      roots.push({ name, scope, used: this.#count(found.usage, plan), limits: plan.limits });
+      const { name, scope, isEnforcing } = plan.root;
+      roots.push({ name, scope, isEnforcing, used: this.#count(found.usage, plan), limits: plan.limits });
     }
     return { kind: 'measured', roots };
   }
@@ -152,13 +156,18 @@ export class QuotaMeter {
     return found.kind === 'unknown' ? found : this.measure(user, waitMs);
   }
 
-  #tell(user: MailUser, plans: readonly RootPlan[], holdings: Holdings, isOwnNotice = false): void {
+  #tell(
+    user: MailUser,
+    plans: readonly RootPlan[],
+    holdings: Holdings,
+    { isOwnNotice = false, isRefused = false }: Partial<Pick<SeenUsage, 'isOwnNotice' | 'isRefused'>>,
+  ): void {
     const { onUsage } = this.#options;
     if (onUsage === undefined) return;
     for (const plan of plans) {
       const found = holdings[plan.root.scope];
       if (found?.kind !== 'found') continue;
-      onUsage(plan.root, user, { ...this.#count(found.usage, plan), limits: plan.limits, isOwnNotice });
+      onUsage(plan.root, user, { ...this.#count(found.usage, plan), limits: plan.limits, isOwnNotice, isRefused });
     }
   }
 

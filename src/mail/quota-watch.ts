@@ -47,8 +47,8 @@ export class QuotaWatch {
   }
 
   /** Takes what an account holds in a root. */
-  observe(root: Pick<QuotaRoot, 'name'>, user: MailUser, { isOwnNotice, ...report }: SeenUsage): void {
-    this.#warners.get(root.name)?.observe(user, report, { isSilent: isOwnNotice });
+  observe(root: Pick<QuotaRoot, 'name'>, user: MailUser, { isOwnNotice, bytes, messages, limits }: SeenUsage): void {
+    this.#warners.get(root.name)?.observe(user, { bytes, messages, limits }, { isSilent: isOwnNotice });
   }
 
   #createWarner({ name, scope, warnings }: QuotaWatchOptions['roots'][number]): QuotaWarner {

@@ -1,6 +1,6 @@
 /** Full mailboxes: refused at RCPT by policy, at END-OF-MESSAGE, and at LMTP; and the policy service being out. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -201,5 +201,53 @@ describe('quota warnings', () => {
     assert.match(notices[0]?.content.toString() ?? '', /^Subject: Your mailbox is 8\d % full$/m);
     await waitFor('the command', () => existsSync(join(ran, 'near@example.test')));
     site.postern.assertQuiet();
+  });
+});
+
+describe('an account over quota for too long', () => {
+  let site: MailSite;
+  const FULL = 'full@example.test';
+
+  before(async () => {
+    site = await startSite({
+      settings: { quota: { rule: '*:storage=20K', over_quota_after: '3s' } },
+      populate: (postern) => {
+        postern.run(['domain', 'add', 'example.test']);
+        addMailboxes(postern, [FULL]);
+      },
+    });
+  });
+  after(() => site.stop());
+
+  async function send(bytes: number): Promise<number | undefined> {
+    const { recipients, data } = await sendFromOutside(site, {
+      from: FROM,
+      to: [FULL],
+      content: messageOf('x', bytes),
+    });
+    return data?.code ?? recipients[0]?.code;
+  }
+
+  test('takes no mail until there is room, over a restart, and is told of both', async () => {
+    const { postern } = site;
+    // With the grace of 10 % it goes past the limit.
+    assert.equal(await send(20 * KIB), 250);
+    await postern.waitForMessages(FULL, 1);
+    // Only what looks at the account notices; a tiny one would else be refused as any other.
+    await send(10);
+    await postern.waitForMessages(FULL, 2);
+    await waitFor('the account to refuse', async () => (await send(10)) === 550);
+    await postern.stop();
+    await postern.start();
+    assert.equal(await send(10), 550);
+    const cur = readdirSync(join(postern.maildir(FULL), 'new'));
+    for (const name of cur) rmSync(join(postern.maildir(FULL), 'new', name));
+    await waitFor('mail to be taken', async () => (await send(10)) === 250);
+    const subjects = (await postern.waitForMessages(FULL, 2)).map(
+      ({ content }) => /^Subject: (.*)$/m.exec(content.toString())?.[1] ?? '',
+    );
+    assert.ok(subjects.includes('Your mailbox takes mail again'), subjects.join());
+    assert.equal(postern.of('quota.overdue').length, 1);
+    postern.assertQuiet(['quota.overdue']);
   });
 });
