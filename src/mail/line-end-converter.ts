@@ -49,28 +49,36 @@ export class LineEndConverter {
     return Buffer.from([CR]);
   }
 
+  /** Line by line, in place: the searching and the moving are native, and lines are few where bytes are many. */
   #convertPiece(piece: Buffer): Buffer {
-    const length = piece.length;
+    const end = this.#holdTrailingCr(piece);
+    let from = 0;
     let out = 0;
     let lines = 0;
-    let last = this.#last;
-    for (let i = 0; i < length; i++) {
-      const byte = piece[i] ?? 0;
-      if (byte === CR) {
-        if (i + 1 === length) {
-          this.#hasPendingCr = true;
-          break;
-        }
-        if (piece[i + 1] === LF) continue;
-      } else if (byte === LF && last !== CR) {
-        lines += 1;
-      }
-      piece[out++] = byte;
-      last = byte;
+    const keep = (to: number): void => {
+      if (out !== from) piece.copyWithin(out, from, to);
+      out += to - from;
+      from = to;
+    };
+    for (let at = piece.indexOf(LF); at !== -1; at = piece.indexOf(LF, at + 1)) {
+      if (at > from && piece[at - 1] === CR) {
+        keep(at - 1);
+        from = at;
+      } else keep(at);
+      if ((out === 0 ? this.#last : piece[out - 1]) !== CR) lines += 1;
     }
-    this.#last = last;
+    keep(end);
+    this.#last = out === 0 ? this.#last : (piece[out - 1] ?? 0);
     this.storedBytes += out;
     this.wireBytes += out + lines;
     return piece.subarray(0, out);
+  }
+
+  /** Where the piece ends without a CR of which it is not known yet what follows. */
+  #holdTrailingCr(piece: Buffer): number {
+    // An empty piece says nothing of a CR that was held before it.
+    if (piece.length === 0) return 0;
+    this.#hasPendingCr = piece.at(-1) === CR;
+    return this.#hasPendingCr ? piece.length - 1 : piece.length;
   }
 }
