@@ -3,7 +3,15 @@
  * It knows no protocol and no store: it asks a `DirectorySource` and follows what it says (`expansion.ts`). What
  * cannot be told is "unavailable", never "absent".
  */
-import { domainOf, normalizeLogin, parseDomain, parseNormalized, splitDetail } from '../core/address.ts';
+import {
+  domainOf,
+  foldCase,
+  normalizeLogin,
+  parseAddress,
+  parseDomain,
+  parseNormalized,
+  splitDetail,
+} from '../core/address.ts';
 import { ABSENT, found, unavailable, type Lookup } from '../core/outcome.ts';
 import type { Directory, Resolution, Target } from './directory.ts';
 import { Expansion, type Entry } from './expansion.ts';
@@ -51,7 +59,8 @@ export class Resolver implements Directory {
     if (outage !== undefined) return outage;
     const { targets, fault } = expansion;
     if (fault === undefined && targets.every((target) => target.kind === 'missing')) return ABSENT;
-    return found({ address, domain: domain.value, ...describe(entry.value), targets, fault });
+    const resolution = { address, domain: domain.value, ...describe(entry.value), targets, fault };
+    return found(restoreDetail(text, resolution));
   }
 
   async findSenders(text: string): Promise<Lookup<readonly string[]>> {
@@ -119,6 +128,20 @@ export class Resolver implements Directory {
 function describe(entry: Entry): Pick<Resolution, 'via' | 'detail' | 'next'> {
   const next = entry.kind === 'account' ? [entry.account.address] : entry.next;
   return { via: entry.kind, detail: entry.detail, next };
+}
+
+/** The detail as it was written: it may name a folder, and folders differ by case where addresses do not (facts/dovecot.md F.6). */
+function restoreDetail(text: string, resolution: Resolution): Resolution {
+  const folded = resolution.detail;
+  const local = parseAddress(text)?.local.normalize('NFC');
+  if (folded === undefined || folded === '' || local === undefined) return resolution;
+  const detail = local.slice(-folded.length);
+  // Folding may change the length of what few letters there are (U+0130).
+  if (foldCase(detail) !== folded) return resolution;
+  const targets = resolution.targets.map((target) =>
+    target.kind === 'account' && target.detail === folded ? { ...target, detail } : target,
+  );
+  return { ...resolution, detail, targets };
 }
 
 function sendingAccount(target: Target): string[] {

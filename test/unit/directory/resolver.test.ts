@@ -147,6 +147,17 @@ describe('Resolver.resolve()', () => {
     assert.deepEqual(await makeResolver(CONTENT, '').resolve('bob+x@d.test'), ABSENT);
   });
 
+  it('keeps the case of the detail, which may name a folder, and of nothing else', async () => {
+    const direct = await resolve(resolver, 'Bob+Work.Old@D.test');
+    assert.deepEqual(
+      [direct.address, direct.detail, ends(direct)],
+      ['bob+work.old@d.test', 'Work.Old', ['bob@d.test (Work.Old)']],
+    );
+    assert.deepEqual(ends(await resolve(resolver, 'INFO+Work@d.test')), ['bob@d.test (Work)']);
+    // One letter in upper case is two when folded: then the folded form stays.
+    assert.equal((await resolve(resolver, 'bob+\u0130x@d.test')).detail, 'i\u0307x');
+  });
+
   it('is unavailable when any part of the way is', async () => {
     const source = new MemorySource(CONTENT);
     source.outage = 'down';
