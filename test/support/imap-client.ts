@@ -33,6 +33,13 @@ export class ImapClient {
 
   /** Sends a command, fails unless it ends with OK, and gives everything said before that. */
   async command(text: string): Promise<string> {
+    const { said, last } = await this.tryCommand(text);
+    assert.match(last, /^OK/, `${text.replace(/^LOGIN .*/, 'LOGIN')}: ${last}`);
+    return said;
+  }
+
+  /** Sends a command and gives what was said before its end, and the last line without the tag. */
+  async tryCommand(text: string): Promise<{ said: string; last: string }> {
     this.#count += 1;
     const tag = `t${this.#count}`;
     this.#socket.write(`${tag} ${text}\r\n`);
@@ -40,9 +47,8 @@ export class ImapClient {
       const match = new RegExp(`^${tag} [^\\n]*\\n`, 'm').exec(received);
       return match === null ? undefined : match.index + match[0].length;
     });
-    const last = reply.trimEnd().split('\r\n').at(-1) ?? '';
-    assert.match(last, new RegExp(`^${tag} OK`), `${text.replace(/^LOGIN .*/, 'LOGIN')}: ${last}`);
-    return reply.slice(0, reply.length - last.length - 2);
+    const line = reply.trimEnd().split('\r\n').at(-1) ?? '';
+    return { said: reply.slice(0, reply.length - line.length - 2), last: line.slice(tag.length + 1) };
   }
 
   /** Opens a mailbox and gives the number of its messages. */
