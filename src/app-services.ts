@@ -151,6 +151,7 @@ function createMailServices(
       maxReceivedHeaders: config.lmtp.maxReceivedHeaders,
       maxHeaderBytes: config.lmtp.maxHeaderSizeBytes,
       addsReceived: config.lmtp.addReceived,
+      addsDeliveredTo: config.lmtp.hdrDeliveryAddress === 'final',
       fullMailbox: isFullTemporary ? 'defer' : 'refuse',
       exceededMessage: quota.exceededMessage,
       isProbeSender,

@@ -2,8 +2,7 @@
  * `postern auth penalties`: who is slowed down, by which failures, and where users are known; and how to take it back. The
  * running daemon knows and answers (RULES 42).
  */
-import { askDaemonOrFail, type AskDaemon, type DaemonReply, type DaemonRequest } from './daemon.ts';
-import { EXIT } from './exit-codes.ts';
+import { askAndCheck, type AskDaemon } from './daemon.ts';
 import { formatColumns } from './format-columns.ts';
 import { printJsonList } from './print-json.ts';
 import type { CliContext, Verb } from './program.ts';
@@ -86,19 +85,6 @@ async function clear({ context, ask }: Scene, who: string, options: PenaltyOptio
   const count = Number(reply['cleared']);
   if (options.json === true) context.terminal.out(`${JSON.stringify({ cleared: count })}\n`);
   else context.terminal.out(`Cleared ${count} ${count === 1 ? 'entry' : 'entries'}\n`);
-}
-
-/** Undefined, and said why, when the daemon does not answer or refuses. */
-async function askAndCheck(
-  context: CliContext,
-  ask: AskDaemon,
-  request: DaemonRequest,
-): Promise<DaemonReply | undefined> {
-  const reply = await askDaemonOrFail(context, ask, request);
-  if (reply === undefined || reply.ok) return reply;
-  context.terminal.err(`${typeof reply['error'] === 'string' ? reply['error'] : 'The daemon refused'}\n`);
-  context.exit(EXIT.refused);
-  return undefined;
 }
 
 function isRow(value: unknown): value is Row {

@@ -56,6 +56,23 @@ export async function askDaemonOrFail(
   }
 }
 
+/** As above, and undefined, said and with an exit code, also when the daemon refuses. */
+export async function askAndCheck(
+  context: CliContext,
+  ask: AskDaemon,
+  request: DaemonRequest,
+): Promise<DaemonReply | undefined> {
+  const reply = await askDaemonOrFail(context, ask, request);
+  if (reply === undefined || reply.ok) return reply;
+  context.terminal.err(`${describeRefusal(reply)}\n`);
+  context.exit(EXIT.refused);
+  return undefined;
+}
+
+function describeRefusal(reply: DaemonReply): string {
+  return typeof reply['error'] === 'string' ? reply['error'] : 'The daemon refused';
+}
+
 function print(context: CliContext, reply: DaemonReply, options: { isJson: boolean }): void {
   const { terminal } = context;
   if (!reply.ok) context.exit(EXIT.configuration);
@@ -64,7 +81,7 @@ function print(context: CliContext, reply: DaemonReply, options: { isJson: boole
     return;
   }
   if (!reply.ok) {
-    terminal.err(`${typeof reply['error'] === 'string' ? reply['error'] : 'The daemon refused'}\n`);
+    terminal.err(`${describeRefusal(reply)}\n`);
     return;
   }
   for (const [name, value] of Object.entries(reply)) {

@@ -3,8 +3,7 @@
  * knows and answers (RULES 42).
  */
 import { normalizeLogin } from '../core/address.ts';
-import { askDaemonOrFail, type AskDaemon, type DaemonReply, type DaemonRequest } from './daemon.ts';
-import { EXIT } from './exit-codes.ts';
+import { askAndCheck, type AskDaemon } from './daemon.ts';
 import { formatColumns } from './format-columns.ts';
 import { printJsonList } from './print-json.ts';
 import type { CliContext, Verb } from './program.ts';
@@ -86,18 +85,6 @@ async function reset({ context, ask }: Scene, who: string): Promise<void> {
 function named(who: string | undefined): { who?: string } {
   if (who === undefined) return {};
   return { who: who.startsWith('@') ? who.toLowerCase() : normalizeLogin(who) };
-}
-
-async function askAndCheck(
-  context: CliContext,
-  ask: AskDaemon,
-  request: DaemonRequest,
-): Promise<DaemonReply | undefined> {
-  const reply = await askDaemonOrFail(context, ask, request);
-  if (reply === undefined || reply.ok) return reply;
-  context.terminal.err(`${typeof reply['error'] === 'string' ? reply['error'] : 'The daemon refused'}\n`);
-  context.exit(EXIT.refused);
-  return undefined;
 }
 
 function isRow(value: unknown): value is Row {

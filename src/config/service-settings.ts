@@ -122,6 +122,11 @@ export const lmtp = {
       default: '1M',
       words: 'A message whose header is longer is refused; no smaller than header_size_limit of Postfix.',
     }),
+    hdr_delivery_address: restart(choice(['final', 'none'], 'address'), {
+      default: 'final',
+      words:
+        'What Delivered-To says, for messages with one recipient: the address as Postfix gave it, or there is none (for flags=D in master.cf).',
+    }),
     add_received: restart(yesNo, { default: 'yes', words: 'Add a Received line to what is delivered.' }),
   },
 } as const;

@@ -75,6 +75,7 @@ export class LmtpTestServer {
         maxReceivedHeaders: 100,
         maxHeaderBytes: 1024 * 1024,
         addsReceived: true,
+        addsDeliveredTo: true,
         fullMailbox: 'refuse',
         exceededMessage: 'Quota exceeded (mailbox for user is full)',
         isProbeSender: createProbeSenderTest(['double-bounce']),

@@ -18,7 +18,7 @@ export interface HeaderFacts {
   readonly queueId: string | undefined;
   readonly isUtf8: boolean;
   readonly receivedAtMs: number;
-  /** Without it only the first two headers are written. */
+  readonly addsDeliveredTo: boolean;
   readonly addsReceived: boolean;
 }
 
@@ -28,7 +28,7 @@ const PLAIN_NAME = /^[A-Za-z0-9._:[\]-]{1,255}$/;
 /** Formats the headers; nothing in `facts` holds a line end, the command parser sees to that. */
 export function formatHeaders(facts: HeaderFacts): Buffer {
   const lines = [`Return-Path: <${facts.sender}>`];
-  if (facts.recipient !== undefined) lines.push(`Delivered-To: ${facts.recipient}`);
+  if (facts.recipient !== undefined && facts.addsDeliveredTo) lines.push(`Delivered-To: ${facts.recipient}`);
   if (facts.addsReceived) lines.push(formatReceived(facts));
   return Buffer.from(`${lines.join('\n')}\n`);
 }

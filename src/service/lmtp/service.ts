@@ -23,6 +23,8 @@ export interface LmtpOptions extends ListeningOptions, HeaderLimits {
   readonly maxMessageBytes: number;
   readonly maxRecipients: number;
   readonly addsReceived: boolean;
+  /** Without it Delivered-To is left out. */
+  readonly addsDeliveredTo: boolean;
   /** A full mailbox refuses (552) or defers (452). */
   readonly fullMailbox: 'refuse' | 'defer';
   readonly exceededMessage: string;
@@ -86,12 +88,22 @@ export class LmtpService implements Service {
 
   #open(connection: Connection): Session {
     const { directory, store, meter, onDelivered, clock, logger } = this.#ports;
-    const { hostname, addsReceived, maxMessageBytes, maxReceivedHeaders, maxHeaderBytes } = this.#options;
+    const { hostname, addsReceived, addsDeliveredTo, maxMessageBytes, maxReceivedHeaders, maxHeaderBytes } =
+      this.#options;
     const { maxRecipients, fullMailbox, exceededMessage, isProbeSender } = this.#options;
     return new LmtpSession(connection, {
       server: this.#server,
       recipients: { directory, store, meter, fullMailbox },
-      transaction: { hostname, addsReceived, maxMessageBytes, maxReceivedHeaders, maxHeaderBytes, clock, store },
+      transaction: {
+        hostname,
+        addsReceived,
+        addsDeliveredTo,
+        maxMessageBytes,
+        maxReceivedHeaders,
+        maxHeaderBytes,
+        clock,
+        store,
+      },
       maxRecipients,
       exceededMessage,
       isProbeSender,

@@ -28,6 +28,8 @@ export interface TransactionFacts {
 export interface TransactionOptions extends HeaderLimits {
   readonly hostname: string;
   readonly addsReceived: boolean;
+  /** `hdr_delivery_address` is not `none`. */
+  readonly addsDeliveredTo: boolean;
   readonly maxMessageBytes: number;
   readonly clock: Clock;
   readonly store: { deliver(message: Message, mailboxes: readonly Mailbox[]): Delivery };
@@ -91,7 +93,7 @@ export class Transaction {
 
   #message(): Message {
     const { sender } = this.facts;
-    const { hostname, addsReceived, clock } = this.#options;
+    const { hostname, addsReceived, addsDeliveredTo, clock } = this.#options;
     const recipient = this.recipients.length === 1 ? this.recipients[0]?.path : undefined;
     const { id: transactionId } = this.facts;
     const receivedAtMs = clock.now();
@@ -101,6 +103,7 @@ export class Transaction {
       recipient,
       hostname,
       addsReceived,
+      addsDeliveredTo,
       receivedAtMs,
     });
     return { sender, header };

@@ -67,6 +67,13 @@ describe('Replies after DATA', () => {
     server.logger.assertQuiet(['lmtp.refused']);
   });
 
+  it('come with headers that the configuration chose', async (t) => {
+    const server = await startLmtp(t, { options: { addsReceived: false, addsDeliveredTo: false } });
+    const client = await server.greet();
+    await client.send([ANN], 'Subject: x\r\n\r\n');
+    assert.deepEqual(stored(server, ANN), ['Return-Path: <s@x.example>\nSubject: x\n\n']);
+  });
+
   it('are one a RCPT when the disk is full (RULES 1)', async (t) => {
     const server = await startLmtp(t);
     const client = await server.greet();
