@@ -1,5 +1,5 @@
 /**
- * A private Dovecot with IMAP alone, on a free loopback port, over the mail Postern delivers: the proof that another
+ * A private Dovecot with IMAP on a free loopback port, over the mail Postern delivers: the proof that another
  * program reads it. Its own base directory and log; nothing under /etc/dovecot is read.
  */
 import assert from 'node:assert/strict';
@@ -26,6 +26,8 @@ export interface DovecotOptions {
   };
   /** Dovecot takes mail itself. */
   readonly mail?: DovecotMail;
+  /** A passwd-file with fields of users; without it everybody exists. */
+  readonly usersFile?: string;
 }
 
 /** Dovecot's own delivery and policy, as peers to compare with. */
@@ -33,8 +35,12 @@ export interface DovecotMail {
   /** Unix sockets. */
   readonly lmtp: string;
   readonly quotaStatus: string;
-  /** Limit of every account, counted by Dovecot's own index. */
+  /** Limit of every account. */
   readonly quotaRule: string;
+  /** What counts: Dovecot's own index, or the sizes in file names kept in `maildirsize`. */
+  readonly driver?: 'count' | 'maildir';
+  /** Further lines of `plugin`. */
+  readonly plugin?: string;
 }
 
 /** Without a passwd-file every user has it: passwords are Postern's subject, not Dovecot's. */
@@ -96,6 +102,11 @@ export class Dovecot {
     return pid;
   }
 
+  /** Runs doveadm to its end and gives what it printed. */
+  doveadm(args: readonly string[]): string {
+    return runTool('doveadm', ['-c', join(this.#folder, 'dovecot.conf'), ...args]);
+  }
+
   login(user: string): Promise<ImapClient> {
     return ImapClient.login(this.#port, { user, password: PASSWORD });
   }
@@ -113,7 +124,7 @@ export class Dovecot {
   }
 }
 
-function configuration({ folder, home, location, auth, mail }: DovecotOptions, port: number): string {
+function configuration({ folder, home, location, auth, mail, usersFile }: DovecotOptions, port: number): string {
   const { uid, gid } = MAIL_USER;
   return `base_dir = ${folder}/run
 state_dir = ${folder}/state
@@ -129,8 +140,14 @@ mail_location = ${location ?? 'maildir:~/Maildir'}
 ${auth === undefined ? STATIC_PASSDB : passwdFilePassdb(auth)}
 ${mail === undefined ? '' : mailServices(mail)}
 userdb {
-  driver = static
-  args = uid=${uid} gid=${gid} home=${home}
+  ${
+    usersFile === undefined
+      ? `driver = static
+  args = uid=${uid} gid=${gid} home=${home}`
+      : `driver = passwd-file
+  args = ${usersFile}
+  default_fields = uid=${uid} gid=${gid} home=${home}`
+  }
 }
 service imap-login {
   inet_listener imap {
@@ -152,12 +169,14 @@ const STATIC_PASSDB = `passdb {
   args = password=${PASSWORD}
 }`;
 
-function mailServices({ lmtp, quotaStatus, quotaRule }: DovecotMail): string {
+function mailServices({ lmtp, quotaStatus, quotaRule, driver = 'count', plugin = '' }: DovecotMail): string {
   return `mail_plugins = quota
+lmtp_save_to_detail_mailbox = yes
 plugin {
-  quota = count:User quota
+  quota = ${driver}:User quota
   quota_rule = ${quotaRule}
-  quota_vsizes = yes
+  quota_vsizes = ${driver === 'count' ? 'yes' : 'no'}
+  ${plugin}
   quota_status_success = DUNNO
   quota_status_nouser = DUNNO
   quota_status_overquota = "552 5.2.2 Mailbox is full"
