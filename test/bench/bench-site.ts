@@ -35,6 +35,8 @@ export interface BenchSiteOptions {
   readonly prepare?: (place: { readonly folder: string; readonly hash: HashPassword }) => Settings;
   /** Fills the database before Postern starts; without it there is none. */
   readonly populate?: Populate;
+  /** Changes the database that `populate` has filled, as a file. */
+  readonly finishDatabase?: (path: string) => void;
   /** Starts it so that one can look into it. */
   readonly hasProbe?: boolean;
 }
@@ -60,7 +62,10 @@ export async function startBenchSite(options: BenchSiteOptions): Promise<BenchSi
     const hash: HashPassword = (password, scheme) =>
       postern.run(['pw', '--scheme', scheme, '--password-file', '-'], `${password}\n`).trim();
     if (options.prepare !== undefined) postern.configure({ ...settings, ...options.prepare({ folder, hash }) });
-    if (options.populate !== undefined) await createDatabase(postern, { populate: options.populate, hash });
+    if (options.populate !== undefined) {
+      const { populate, finishDatabase } = options;
+      await createDatabase(postern, { populate, hash, ...(finishDatabase === undefined ? {} : { finishDatabase }) });
+    }
     const logFile = join(folder, 'postern.log');
     const probe = options.hasProbe === true ? new Probe(postern) : undefined;
     await postern.start({ logFile, environment: probe?.environment ?? {} });
@@ -84,8 +89,9 @@ export async function startBenchSite(options: BenchSiteOptions): Promise<BenchSi
 /** Makes the database in memory and puts the copy where Postern looks. */
 async function createDatabase(
   postern: Postern,
-  { populate, hash }: { readonly populate: Populate; readonly hash: HashPassword },
+  options: { readonly populate: Populate; readonly hash: HashPassword } & Pick<BenchSiteOptions, 'finishDatabase'>,
 ): Promise<void> {
+  const { populate, finishDatabase, hash } = options;
   const scratch = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'pt-'));
   try {
     const made = join(scratch, 'postern.db');
@@ -100,6 +106,7 @@ async function createDatabase(
     await populate(admin, hash);
     // The last connection that closes moves what is in the log of the database into it.
     admin.close();
+    finishDatabase?.(made);
     const path = join(postern.folder, 'postern', 'postern.db');
     copyFileSync(made, path);
     chownSync(path, MAIL_USER.uid, MAIL_USER.gid);

@@ -1,5 +1,5 @@
 /**
- * `npm run bench` runs all works, `npm run bench -- NAME...` some of them, `--short` less of each. First it says on what it runs and how fast the
+ * `npm run bench` runs all works but the long ones, `npm run bench -- NAME...` those that are named, `--short` less of each. First it says on what it runs and how fast the
  * load generator is by itself; a work whose rate comes near that measured the generator. Ends with status 1 when any
  * work had an error.
  */
@@ -14,6 +14,8 @@ import { authPlain } from './auth-plain.ts';
 import { authScram } from './auth-scram.ts';
 import { authTiming } from './auth-timing.ts';
 import { authWrong } from './auth-wrong.ts';
+import { growth } from './growth.ts';
+import { lmtpMemory } from './lmtp-memory.ts';
 import { lmtp, lmtpLarge, lmtpMany } from './lmtp.ts';
 import { measureCeiling } from './load.ts';
 import { lookup } from './lookup.ts';
@@ -35,6 +37,8 @@ const WORKS: readonly Work[] = [
   lmtp,
   lmtpMany,
   lmtpLarge,
+  lmtpMemory,
+  growth,
 ];
 /** As many as the work with the most. */
 const CEILING_CONNECTIONS = 50;
@@ -50,7 +54,7 @@ if (unknown.length > 0) {
   console.error(`No such work: ${unknown.join(', ')}. There are ${WORKS.map(({ name }) => name).join(', ')}`);
   process.exitCode = 1;
 } else {
-  const works = wanted.length === 0 ? WORKS : WORKS.filter(({ name }) => wanted.includes(name));
+  const works = WORKS.filter(({ name, isLong }) => (wanted.length === 0 ? isLong !== true : wanted.includes(name)));
   if (!(await runWorks(works))) process.exitCode = 1;
 }
 

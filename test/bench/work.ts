@@ -7,6 +7,8 @@ export interface Work {
   readonly name: string;
   /** What is measured, in one line. */
   readonly about: string;
+  /** Takes minutes: run only when it is asked for by name. */
+  readonly isLong?: boolean;
   readonly run: (options: RunOptions) => Promise<Report>;
 }
 
